@@ -1,0 +1,12 @@
+export { dispatchersNeeded, secondsNeeded } from './formula.ts';
+export { type LiveView, liveView } from './live.ts';
+export { LoadError } from './load-error.ts';
+export { askedOf, checkTarget, type LoadOptions } from './options.ts';
+export type { Query } from './outcomes.ts';
+export { reportPage } from './page/page.ts';
+export type { Plan } from './plan.ts';
+export { cpuSeconds, residentMiB } from './processes.ts';
+export type { LoadReport } from './report.ts';
+export { type Ran, runLoad, type System } from './run.ts';
+export { loadSession } from './session.ts';
+export { EXIT, reportText } from './text.ts';

@@ -1,0 +1,14 @@
+export * from './codec.ts';
+export * from './dead-letter.ts';
+export * from './dispatcher.ts';
+export * from './headers.ts';
+export * from './ids.ts';
+export * from './kinds.ts';
+export * from './moved-record.ts';
+export * from './partition.ts';
+export * from './reasons.ts';
+export type { CampaignEvent, DeliveryEvent, Message } from './records.generated.ts';
+export { SCHEMA_TEXTS } from './records.generated.ts';
+export * from './rehearsal.ts';
+export * from './repeat-rule.ts';
+export * from './topics.ts';
