@@ -33,6 +33,7 @@ export function startLoop(o: {
   let idle = new AbortController();
   const wake = () => {
     woken = true;
+    busyAtMs = performance.now();
     idle.abort();
   };
   const run = async () => {
