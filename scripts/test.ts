@@ -82,12 +82,28 @@ async function ava(tier: string, files: readonly string[], options: AvaOptions =
 const patterns = process.argv.slice(2);
 const files = testFiles(root, patterns);
 const temp = mkdtempSync(join(tmpdir(), 'volley-test-'));
-let stack: RunningStack | undefined;
+let stack: Promise<RunningStack> | undefined;
 let stopping = false;
+
+function startStores(): Promise<RunningStack> {
+  return startStack({
+    root: join(root, '.volley'),
+    cacheDir: join(root, '.volley', 'cache'),
+    dataDir: join(temp, 'data'),
+    logDir: join(temp, 'logs'),
+    anyPorts: true,
+    log: (line) => print(`     ${line}`),
+    onCrash: (component, tail) => {
+      if (!stopping) print(`     ${component} died by itself:\n${tail.join('\n')}`);
+    },
+  });
+}
 
 async function stopAll(): Promise<void> {
   stopping = true;
-  await stack?.stop();
+  // One that could not start has stopped itself.
+  const started = await stack?.catch(() => undefined);
+  await started?.stop();
   stack = undefined;
   rmSync(temp, { recursive: true, force: true });
 }
@@ -101,20 +117,14 @@ try {
     count.passed += checked.passed;
     count.failed += checked.failed;
   }
-  await ava('unit', files.unit);
+  // It is downloaded and starts while the unit tests run, of which many wait.
   if (files.int.length + files.e2e.length > 0) {
-    stack = await startStack({
-      root: join(root, '.volley'),
-      cacheDir: join(root, '.volley', 'cache'),
-      dataDir: join(temp, 'data'),
-      logDir: join(temp, 'logs'),
-      anyPorts: true,
-      log: (line) => print(`     ${line}`),
-      onCrash: (component, tail) => {
-        if (!stopping) print(`     ${component} died by itself:\n${tail.join('\n')}`);
-      },
-    });
-    const { kafka, registry, postgres, clickhouse } = stack.addresses;
+    stack = startStores();
+    stack.catch(() => {});
+  }
+  await ava('unit', files.unit, { concurrency: 4 });
+  if (stack !== undefined) {
+    const { kafka, registry, postgres, clickhouse } = (await stack).addresses;
     const env = {
       VOLLEY_TEST_KAFKA: kafka,
       VOLLEY_TEST_REGISTRY: registry,
