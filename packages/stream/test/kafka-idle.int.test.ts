@@ -1,13 +1,14 @@
-// Alone in its process: it counts every timer.
+// Alone in its process, one after the other: they count every timer and every write.
 import { randomUUID } from 'node:crypto';
-import test from 'ava';
+import { Socket } from 'node:net';
+import test, { type ExecutionContext } from 'ava';
 import { createKafkaClient } from '../src/adapters/kafka.ts';
 import { collecting, text } from '../src/testkit/support.ts';
 
 const broker = process.env.VOLLEY_TEST_KAFKA ?? '';
 if (broker === '') throw new Error('VOLLEY_TEST_KAFKA (host:port of a broker) is not set: `npm test` sets it');
 
-test('a connection that has nothing to do does not wake the process', async (t) => {
+async function idleConsumer(t: ExecutionContext): Promise<void> {
   const client = createKafkaClient({ brokers: [broker], clientId: 'idle' });
   const admin = await client.admin();
   const topic = `idle-${randomUUID().slice(0, 8)}`;
@@ -20,6 +21,10 @@ test('a connection that has nothing to do does not wake the process', async (t) 
   await producer.send([text(topic, 0, 'x')]);
   const { consumer } = collecting(client, `group-${topic}`, [topic], 'idle');
   await consumer.start();
+}
+
+test.serial('a connection that has nothing to do does not wake the process', async (t) => {
+  await idleConsumer(t);
   const original = globalThis.setTimeout;
   let timers = 0;
   globalThis.setTimeout = ((...args: Parameters<typeof setTimeout>) => {
@@ -30,4 +35,19 @@ test('a connection that has nothing to do does not wake the process', async (t) 
   globalThis.setTimeout = original;
   // kafkajs unpatched: some 460 for each of the connections.
   t.true(timers < 100, `${timers} timers in half a second`);
+});
+
+test.serial('a consumer that has had nothing for two seconds asks twice a second', async (t) => {
+  await idleConsumer(t);
+  await new Promise((resolve) => setTimeout(resolve, 2_500));
+  const original = Socket.prototype.write;
+  let writes = 0;
+  Socket.prototype.write = function (this: Socket, ...given: Parameters<typeof original>) {
+    writes += 1;
+    return original.apply(this, given);
+  } as typeof original;
+  await new Promise((resolve) => setTimeout(resolve, 2_000));
+  Socket.prototype.write = original;
+  // Asked every 100 ms there would be twenty, and what its heartbeats take beside them.
+  t.true(writes > 0 && writes < 15, `${writes} writes in two seconds`);
 });

@@ -145,6 +145,7 @@ test('fan-out: at most W outstanding; what ends makes room; a pause stops it, a 
   };
   t.is(await round(), 50);
   t.is(await round(), 50);
+  t.is(await s.fanout(), 'waiting', 'so it looks again soon');
   await w.producer.send(upTo(10).map((n) => delivery(id, n, 'sent')));
   await progressUntil(s, w.clock, async () => (await statsOf(t, s, id)).sent === 10);
   t.is(await round(), 60);
@@ -154,6 +155,7 @@ test('fan-out: at most W outstanding; what ends makes room; a pause stops it, a 
   t.is(await round(), 60, 'a paused campaign gets none');
   await s.commands.command(id, 'cancel');
   t.is(await round(), 300);
+  t.is(await s.fanout(), false, 'all is written, nothing is waited for');
   await s.stop();
 });
 

@@ -98,10 +98,12 @@ for (const [failpoint, most] of [
     });
     t.is(dead.name, 'FailpointError');
     const heir = await roleOf(e, 'b');
-    await heir.round();
+    t.is(await heir.round(), 'waiting');
     t.is((await jobOf(w, job)).redriven, 0, 'the lease of the dead one holds');
     w.clock.advance(6_000);
     t.like(await finished(e, heir, job), { status: 'done', selected: 150, redriven: 150, left: {} });
+    w.clock.advance(6_000);
+    t.is(await heir.round(), false, 'there is no job any more');
     const messages = decodeAll('Message', await secondRuns(w));
     t.deepEqual([...new Set(ordinals(messages))], upTo(150));
     t.true(messages.length <= 150 + most, `${messages.length}`);
