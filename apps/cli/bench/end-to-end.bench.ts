@@ -3,8 +3,10 @@
  * times, the median shown; CPU seconds and peak memory of each process in the median run; and in the same run the floors:
  * bare kafkajs producing and consuming the same message bytes, and the bare engine taking the same rows.
  */
+import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { createClient } from '@clickhouse/client';
 import { topicsOf } from '@volley/contract';
 import kafkajs from 'kafkajs';
@@ -17,6 +19,8 @@ import type { Report } from '../src/report.ts';
 const N = Number(process.env.VOLLEY_BENCH_MESSAGES ?? 100_000);
 const RUNS = Number(process.env.VOLLEY_BENCH_RUNS ?? 3);
 const TICKS_PER_S = 100;
+const OURS: ReadonlySet<string> = new Set(['ingest-api', 'dispatcher', 'sink']);
+const BARE_MEMORY = 'bare kafkajs, read and write: peak memory';
 
 function need(name: string): string {
   const value = process.env[name];
@@ -163,7 +167,14 @@ try {
     }
   });
   await producer.disconnect();
+  await admin.createTopics({ topics: [{ topic: 'bench.copy', numPartitions: 12, replicationFactor: 1 }] });
   await admin.disconnect();
+  const copier = join(import.meta.dirname, 'bare-copy.ts');
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    ...['--disable-warning=TimeoutNegativeWarning', copier],
+    ...[external.kafka, topics.messages.bulk, 'bench.copy', String(N * RUNS)],
+  ]);
+  const bareMib = (JSON.parse(stdout) as { peakMib: number }).peakMib;
 
   const clickhouse = createClient({ url: external.clickhouse, database: 'volley', request_timeout: 120_000 });
   const events = N + chosen.report.stored.retries;
@@ -190,6 +201,7 @@ try {
       value: memory[name] ?? 0,
       unit: 'MiB',
       ...(name === 'postgres' ? { note: 'sum over its processes, shared memory counted in each' } : {}),
+      ...(OURS.has(name) ? { floor: BARE_MEMORY } : {}),
     },
   ]);
   const result = {
@@ -222,6 +234,7 @@ try {
       { name: 'end to end p95', value: r.p95_ms, unit: 'ms' },
       { name: 'end to end p99', value: r.p99_ms, unit: 'ms' },
       { name: 'import of the audience', value: N / importS, unit: 'contacts/s' },
+      { name: BARE_MEMORY, value: bareMib, unit: 'MiB', note: 'a process that copies as many records' },
       ...processes,
     ],
   };

@@ -8,6 +8,7 @@ import {
   startStack,
   superviseService,
 } from '@volley/local-stack';
+import { NODE_ARGS } from '@volley/runtime/node-args';
 import { repository } from './places.ts';
 import { createPortPicker } from './ports.ts';
 import { superviseReplays } from './replay-processes.ts';
@@ -147,7 +148,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
         const handle = await superviseService({
           name,
           command: process.execPath,
-          args: ['--disable-warning=TimeoutNegativeWarning', join(repository, 'services', service, 'src', 'main.ts')],
+          args: [...NODE_ARGS, join(repository, 'services', service, 'src', 'main.ts')],
           env: {
             ...env,
             ...own,

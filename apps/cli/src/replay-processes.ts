@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { type SupervisedService, superviseService } from '@volley/local-stack';
+import { NODE_ARGS } from '@volley/runtime/node-args';
 import { repository } from './places.ts';
 
 /** They do replays, each with the code of the service beside which it runs. */
@@ -28,7 +29,7 @@ export const superviseReplays = (o: ReplayProcessOptions): Promise<SupervisedSer
       return superviseService({
         name,
         command: process.execPath,
-        args: ['--disable-warning=TimeoutNegativeWarning', join(repository, 'services', service, 'src', 'replay.ts')],
+        args: [...NODE_ARGS, join(repository, 'services', service, 'src', 'replay.ts')],
         env: { ...o.env(service), VOLLEY_ADMIN_PORT: '0', VOLLEY_SLOT: '0' },
         logFile: join(o.logDir, `${name}.log`),
         cwd: repository,

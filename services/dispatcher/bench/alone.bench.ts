@@ -7,6 +7,7 @@
  * `VOLLEY_TEST_KAFKA=… VOLLEY_TEST_REGISTRY=… node bench/alone.bench.ts [records behind] [records measured]`.
  * `VOLLEY_BENCH_NODE_ARGS=--cpu-prof` profiles the dispatcher.
  */
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -14,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createEncoder, DEFAULT_TOPIC_SETTINGS, topicDefinitions, topicsOf } from '@volley/contract';
 import { createRegistry } from '@volley/contract/registry';
+import { NODE_ARGS } from '@volley/runtime/node-args';
 import { createKafkaClient } from '@volley/stream/kafka';
 import { campaignEvent, headersOf, messageOf, newCampaignId } from '../test/support.ts';
 
@@ -86,7 +88,7 @@ function usage(pid: number): { readonly peakMib: number; readonly cpuMs: number 
 async function run(args: readonly string[], env: Record<string, string>, writesTo: string): Promise<Run> {
   const written = async () => (await admin.logBounds(writesTo)).reduce((sum, { end }) => sum + end, 0);
   const before = await written();
-  const child = spawn(process.execPath, ['--disable-warning=TimeoutNegativeWarning', ...args], {
+  const child = spawn(process.execPath, [...args], {
     cwd: folder,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'ignore', 'inherit'],
@@ -120,7 +122,7 @@ function dispatcher(url: string, slots: number, concurrency?: number): Promise<R
   writeFileSync(providers, JSON.stringify([{ name: 'simulated', channel: 'simulated', url, concurrency }]));
   const extra = (process.env.VOLLEY_BENCH_NODE_ARGS ?? '').split(' ').filter((arg) => arg !== '');
   return run(
-    [...extra, new URL('../src/main.ts', import.meta.url).pathname],
+    [...NODE_ARGS, ...extra, new URL('../src/main.ts', import.meta.url).pathname],
     {
       VOLLEY_KAFKA_BROKERS: kafka,
       VOLLEY_REGISTRY_URL: registryUrl,
@@ -138,7 +140,11 @@ function dispatcher(url: string, slots: number, concurrency?: number): Promise<R
 /** The loop that one would write first: read a batch, write a record of an event's size for each, commit. */
 function bare(): Promise<Run> {
   const program = new URL('./bare-loop.ts', import.meta.url).pathname;
-  return run([program], { BARE: JSON.stringify({ kafka, namespace, from: topics.messages.bulk, to: copies }) }, copies);
+  return run(
+    [...NODE_ARGS.slice(0, 1), program],
+    { BARE: JSON.stringify({ kafka, namespace, from: topics.messages.bulk, to: copies }) },
+    copies,
+  );
 }
 
 try {

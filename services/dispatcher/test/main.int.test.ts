@@ -13,6 +13,7 @@ import {
   topicsOf,
 } from '@volley/contract';
 import { createRegistry } from '@volley/contract/registry';
+import { NODE_ARGS } from '@volley/runtime/node-args';
 import { createKafkaClient } from '@volley/stream/kafka';
 import test, { type ExecutionContext } from 'ava';
 import { campaignEvent, headersOf, messageOf, newCampaignId, until } from './support.ts';
@@ -89,7 +90,7 @@ async function realWorld(t: ExecutionContext, partitions = 2) {
     committed: async () =>
       (await admin.committed(groupsOf(namespace).dispatcher, topics.messages.bulk)).map((c) => c.offset),
     start(env: Record<string, string> = {}) {
-      const child = spawn(process.execPath, ['--disable-warning=TimeoutNegativeWarning', MAIN], {
+      const child = spawn(process.execPath, [...NODE_ARGS, MAIN], {
         env: {
           PATH: process.env.PATH,
           VOLLEY_KAFKA_BROKERS: kafka,

@@ -11,6 +11,7 @@ import {
 } from '@volley/contract';
 import { createRegistry } from '@volley/contract/registry';
 import type { ReplayJob, ReplayOptions } from '@volley/contract/replays';
+import { NODE_ARGS } from '@volley/runtime/node-args';
 import { createKafkaClient } from '@volley/stream/kafka';
 import test, { type ExecutionContext } from 'ava';
 import pg from 'pg';
@@ -104,7 +105,7 @@ async function finishedCampaign(t: ExecutionContext) {
 }
 
 function start(t: ExecutionContext, env: Record<string, string>): ChildProcess {
-  const child = spawn(process.execPath, ['--disable-warning=TimeoutNegativeWarning', MAIN], {
+  const child = spawn(process.execPath, [...NODE_ARGS, MAIN], {
     env: { PATH: process.env.PATH, VOLLEY_ADMIN_PORT: '0', VOLLEY_LOG_LEVEL: 'warn', ...env },
     stdio: ['ignore', 'inherit', 'inherit'],
   });

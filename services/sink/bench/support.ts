@@ -10,6 +10,7 @@ import {
   topicsOf,
 } from '@volley/contract';
 import { createRegistry } from '@volley/contract/registry';
+import { NODE_ARGS } from '@volley/runtime/node-args';
 import type { StreamProducer } from '@volley/stream';
 import { createKafkaClient } from '@volley/stream/kafka';
 import { createTestDatabase, type TestDatabase } from '../test/clickhouse.ts';
@@ -105,7 +106,7 @@ export const programOf = (name: string): string => new URL(name, import.meta.url
 /** `VOLLEY_BENCH_NODE_ARGS` go to it, such as --cpu-prof. */
 export function startProgram(program: string, env: Record<string, string>): Program {
   const extra = (process.env.VOLLEY_BENCH_NODE_ARGS ?? '').split(' ').filter((arg) => arg !== '');
-  const child = spawn(process.execPath, ['--disable-warning=TimeoutNegativeWarning', ...extra, program], {
+  const child = spawn(process.execPath, [...NODE_ARGS, ...extra, program], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'ignore', 'inherit'],
   });

@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { createEncoder, DEFAULT_TOPIC_SETTINGS, groupsOf, topicDefinitions, topicsOf } from '@volley/contract';
 import { createRegistry } from '@volley/contract/registry';
+import { NODE_ARGS } from '@volley/runtime/node-args';
 import { createKafkaClient } from '@volley/stream/kafka';
 import test, { type ExecutionContext } from 'ava';
 import { createTestDatabase, type TestDatabase } from './clickhouse.ts';
@@ -78,7 +79,7 @@ async function place(t: ExecutionContext): Promise<Place> {
     campaign,
     async start(env = {}) {
       const port = await freePort();
-      const child = spawn(process.execPath, ['--disable-warning=TimeoutNegativeWarning', main], {
+      const child = spawn(process.execPath, [...NODE_ARGS, main], {
         env: {
           ...process.env,
           VOLLEY_KAFKA_BROKERS: brokers.join(','),

@@ -11,6 +11,7 @@ import {
 } from '@volley/contract';
 import { createRegistry } from '@volley/contract/registry';
 import type { ReplayOptions } from '@volley/contract/replays';
+import { NODE_ARGS } from '@volley/runtime/node-args';
 import { createKafkaClient } from '@volley/stream/kafka';
 import type { ExecutionContext } from 'ava';
 import { createTestDatabase, type TestDatabase } from '../clickhouse.ts';
@@ -79,7 +80,7 @@ export async function openPlace(t: ExecutionContext, partitions = 3): Promise<Pl
     jobs,
     partitions,
     start(which, env = {}) {
-      const child = spawn(process.execPath, ['--disable-warning=TimeoutNegativeWarning', program(which)], {
+      const child = spawn(process.execPath, [...NODE_ARGS, program(which)], {
         env: {
           ...process.env,
           VOLLEY_KAFKA_BROKERS: brokers.join(','),
