@@ -63,7 +63,11 @@ try {
 
   bare.send('go');
   const times = (await told()) as number[];
-  const report = await loadAt(platform, { shape: 'direct', rate: 10, duration: `${MESSAGES / 10}s`, warmUp: '5s' });
+  const report = await loadAt(platform, {
+    ...{ shape: 'direct', rate: 10, duration: `${MESSAGES / 10}s`, warmUp: '5s' },
+    // What fails is tried again after a pause, which would be all that a p95 tells.
+    simulate: 'steady',
+  });
   for (const p of [50, 95] as const) {
     const name = `send to reader, ${BARE}, one at a time, p${p}`;
     rows.push({ name, value: times[Math.ceil((times.length * p) / 100) - 1] ?? 0, unit: 'ms' });

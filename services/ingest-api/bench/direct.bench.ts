@@ -1,12 +1,13 @@
 /**
  * Direct messages through HTTP: NDJSON lines a second beside stock kafkajs with the same bytes, in the same run, and the time from
- * request to answer of single messages at steady rates. Client and server are one process here, so they share a core.
+ * request to answer of single messages at steady rates. The API alone: nobody sends what it takes (`bench -- singles` has all of it).
  */
-import { fork } from 'node:child_process';
+import { execFile, fork } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { Agent, request } from 'node:http';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import {
   createEncoder,
   DEFAULT_TOPIC_SETTINGS,
@@ -32,8 +33,8 @@ import { metricCatalogue } from '../src/metrics.ts';
 import { commandSide, directSide } from '../src/pipeline.ts';
 
 const LINES = Number(process.argv[2] ?? 100_000);
-/** The second one is half of what single messages must reach at least. */
-const RATES = (process.argv[3] ?? '200,1500').split(',').map(Number);
+/** Single messages must reach the last of them, and be answered quickly at half of that. */
+const SINGLES = (process.argv[3] ?? '200,1500,3000').split(',').map(Number);
 const WARM_UP = 10_000;
 const BATCH = 1_000;
 const SECONDS = 10;
@@ -236,7 +237,7 @@ async function atRate(
   }
 }
 await pool.query('CREATE TABLE bare (id uuid PRIMARY KEY)');
-for (const perSecond of RATES) {
+for (const perSecond of SINGLES) {
   const floor = `one insert and one record at ${perSecond}/s`;
   await atRate(floor, perSecond, async () => {
     await pool.query('INSERT INTO bare VALUES ($1)', [v7()]);
@@ -249,14 +250,25 @@ for (const perSecond of RATES) {
     const record = { topic: topics.messages.transactional, partition: 0, key: v7(), value: Buffer.alloc(200), headers };
     await producer.send([record]);
   });
-  const id = await draft();
-  const single = async (i: number) => {
-    const body = Buffer.from(JSON.stringify({ id: `one-${i}`, ...person(i) }));
-    const { status, text } = await post(id, 'application/json', body);
-    if (status !== 202) throw new Error(text);
-  };
-  await atRate(`single messages with ids at ${perSecond}/s, request to answer`, perSecond, single, floor);
 }
+const OPEN_LOOP = join(import.meta.dirname, 'open-loop.ts');
+for (const perSecond of SINGLES)
+  for (const named of [true, false]) {
+    const path = `/v1/campaigns/${await draft()}/messages`;
+    const asked = JSON.stringify({ port: http.port, path, perSecond, seconds: SECONDS, named });
+    const cpu = process.cpuUsage();
+    const { stdout } = await promisify(execFile)(process.execPath, [OPEN_LOOP, asked]);
+    const { user, system } = process.cpuUsage(cpu);
+    const said = JSON.parse(stdout) as { p50: number; p99: number; perSecond: number };
+    const what = `single messages${named ? ' with ids' : ''}, ${perSecond} a second`;
+    const cpuNote = `${((user + system) / (perSecond * (SECONDS + 5))).toFixed(0)} µs of CPU each in the API's process`;
+    rows.push({ name: `${what}: answered`, value: said.perSecond, unit: 'msg/s', note: cpuNote });
+    for (const p of ['p50', 'p99'] as const) {
+      const floor = `one insert and one record at ${perSecond}/s, ${p}`;
+      const isThere = rows.some(({ name }) => name === floor);
+      rows.push({ name: `${what}: answer after, ${p}`, value: said[p], unit: 'ms', ...(isThere ? { floor } : {}) });
+    }
+  }
 
 await http.stop(1_000);
 agent.destroy();
