@@ -11,19 +11,24 @@ test('a consumer that has had nothing for a while lets the broker wait longer, f
     },
   };
   const cluster = { findBroker: async () => broker } as unknown as Cluster;
-  const idleness = waitLongerWhenIdle(cluster);
+  let nowMs = 5_000;
+  const idleness = waitLongerWhenIdle(cluster, () => nowMs);
   const fetch = async () => {
     const found = await cluster.findBroker({ nodeId: '1' });
     await found.fetch({ maxWaitTime: 100, minBytes: 65_536 } as never);
     return asked.at(-1);
   };
   t.deepEqual(await fetch(), { maxWaitTime: 100, minBytes: 65_536 });
-  await new Promise((resolve) => setTimeout(resolve, 2_050));
+  nowMs += 1_999;
+  t.deepEqual(await fetch(), { maxWaitTime: 100, minBytes: 65_536 });
+  nowMs += 1;
   t.deepEqual(await fetch(), { maxWaitTime: 500, minBytes: 1 });
   const wrapped = broker.fetch;
   t.deepEqual(await fetch(), { maxWaitTime: 500, minBytes: 1 });
   t.is(broker.fetch, wrapped, 'the same broker is wrapped once');
+  nowMs += 8_000;
+  t.deepEqual(await fetch(), { maxWaitTime: 1_000, minBytes: 1 });
   idleness.active();
   t.deepEqual(await fetch(), { maxWaitTime: 100, minBytes: 65_536 });
-  t.is(asked.length, 4);
+  t.is(asked.length, 6);
 });

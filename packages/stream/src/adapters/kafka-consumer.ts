@@ -303,9 +303,9 @@ export function createKafkaConsumer(settings: KafkaSettings, options: ConsumerOp
     async commit(ofEpoch, entries) {
       if (!live || ofEpoch !== epoch) return 'stale';
       if (entries.length === 0) return 'committed';
+      if (commitOffsets === undefined) return 'failed';
       // A broker answers a connection in order: commits wait behind a fetch.
       idleness?.active();
-      if (commitOffsets === undefined) return 'failed';
       const topics = new Map<string, { partition: number; offset: string; metadata?: string }[]>();
       for (const { topic, partition, offset, metadata } of entries) {
         const list = topics.get(topic) ?? [];

@@ -1,12 +1,13 @@
 import type { Cluster } from 'kafkajs';
 
-/** So long without a record, and a consumer is idle. */
-const IDLE_AFTER_MS = 2_000;
 /**
- * How long an idle one lets the broker wait for the first record, which ends the wait. Bounded by what has to wait for it: a
- * commit or a heartbeat on the same connection, a rebalance, a stop, and a partition that is resumed meanwhile.
+ * Without a record for so long, and for how long the broker may then wait for the first one, which ends the wait. Bounded by what has to
+ * wait for it: a commit or a heartbeat on the same connection, a rebalance, a stop, and a partition that is resumed meanwhile.
  */
-const IDLE_WAIT_MS = 500;
+const WAITS = [
+  { idleMs: 10_000, waitMs: 1_000 },
+  { idleMs: 2_000, waitMs: 500 },
+] as const;
 
 export interface Idleness {
   /** Records came, or something is about to. */
@@ -18,8 +19,8 @@ export interface Idleness {
  * wait for its life: here a fetch of an idle consumer waits longer, and asks for a single byte. To be called before the
  * first fetch of this cluster.
  */
-export function waitLongerWhenIdle(cluster: Cluster): Idleness {
-  let activeAtMs = performance.now();
+export function waitLongerWhenIdle(cluster: Cluster, nowMs: () => number = () => performance.now()): Idleness {
+  let activeAtMs = nowMs();
   const known = new WeakSet<object>();
   const findBroker = cluster.findBroker.bind(cluster);
   cluster.findBroker = async (which) => {
@@ -27,17 +28,17 @@ export function waitLongerWhenIdle(cluster: Cluster): Idleness {
     if (known.has(broker)) return broker;
     known.add(broker);
     const fetch = broker.fetch.bind(broker);
-    broker.fetch = (asked) =>
-      fetch(
-        performance.now() - activeAtMs < IDLE_AFTER_MS
-          ? asked
-          : { ...asked, maxWaitTime: Math.max(IDLE_WAIT_MS, asked.maxWaitTime ?? 0), minBytes: 1 },
-      );
+    broker.fetch = (asked) => {
+      const idleMs = nowMs() - activeAtMs;
+      const wait = WAITS.find((each) => idleMs >= each.idleMs);
+      if (wait === undefined) return fetch(asked);
+      return fetch({ ...asked, maxWaitTime: Math.max(wait.waitMs, asked.maxWaitTime ?? 0), minBytes: 1 });
+    };
     return broker;
   };
   return {
     active() {
-      activeAtMs = performance.now();
+      activeAtMs = nowMs();
     },
   };
 }
