@@ -171,11 +171,15 @@ lifecycle.add({ name: 'admin', stop: () => admin.close() });
 /** What needs the log or the registry waits for them; requests are answered meanwhile. */
 const whenThere = <T>(what: string, start: () => Promise<T>) => untilThere(log, what, start);
 
-function runRole(name: RoleName | 'direct', idleMs: number, round: Round): void {
+/** Of roles that are asked for by hand, a few times a day. */
+const RARE_REST_MS = 2_000;
+
+function runRole(name: RoleName | 'direct', idleMs: number, round: Round, restMs?: number): void {
   loops[name] = startLoop({
     name,
     round,
     idleMs,
+    ...(restMs === undefined ? {} : { restMs }),
     log,
     isOutage,
     onError: () => metric.roleErrors.inc({ role: name }),
@@ -372,7 +376,7 @@ if (notReady.size > 0) {
     const writing = { producer, commands, encode, encodeEvent, frozen: createFrozenRecipients(rolePool) };
     const redrive = redriveSide(common, { ...letters, ...writing, store: createRedriveStore(rolePool, of) });
     lifecycle.add({ name: 'redrive leases', stop: () => redrive.release() });
-    runRole('redrive', 100, redrive.round);
+    runRole('redrive', 100, redrive.round, RARE_REST_MS);
   }
 
   if (has('rehearsal')) {
@@ -383,7 +387,7 @@ if (notReady.size > 0) {
       forgetAudience: (id) => forgetAudience(rolePool, id),
     });
     lifecycle.add({ name: 'rehearsal leases', stop: () => rehearsal.release() });
-    runRole('rehearsal', 500, rehearsal.round);
+    runRole('rehearsal', 500, rehearsal.round, RARE_REST_MS);
   }
 
   if (has('audit')) {

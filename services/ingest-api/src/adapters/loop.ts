@@ -22,6 +22,8 @@ export function startLoop(o: {
   name: string;
   round: Round;
   idleMs: number;
+  /** Between two rounds when there has been nothing to do for a while; default REST_MS. */
+  restMs?: number;
   log: Logger;
   isOutage: (error: unknown) => boolean;
   onError: () => void;
@@ -46,7 +48,7 @@ export function startLoop(o: {
         failures = 0;
         if (went !== false) busyAtMs = performance.now();
         if (went === true) waitMs = 0;
-        else if (performance.now() - busyAtMs >= RESTS_AFTER_MS) waitMs = Math.max(o.idleMs, REST_MS);
+        else if (performance.now() - busyAtMs >= RESTS_AFTER_MS) waitMs = Math.max(o.idleMs, o.restMs ?? REST_MS);
       } catch (error) {
         o.onError();
         if (!o.isOutage(error)) return o.fatal(error as Error);
