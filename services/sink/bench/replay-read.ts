@@ -36,6 +36,7 @@ const fill = await openFill(
     drainMs: 1_000,
     starts: ends.map(() => 0),
     ratePerSecond: null,
+    sinksAt: async () => [],
     mayWrite: () => true,
     pipeline: {
       cluster: await admin.clusterId(),

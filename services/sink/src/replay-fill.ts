@@ -1,6 +1,7 @@
 import { type ConsumerLoop, createConsumerLoop, GroupInUse, type StreamClient } from '@volley/stream';
 import { createPace } from './core/replay/pace.ts';
 import { createPipeline, type PipelineDeps } from './pipeline.ts';
+import { createCourtesy } from './replay-courtesy.ts';
 
 /** The log, or what is stored, is not what it should be: trying again changes nothing. */
 export class ReplayFailed extends Error {
@@ -18,6 +19,8 @@ export interface FillDeps {
   /** By partition number: where a group begins that has no offsets yet. */
   readonly starts: readonly number[];
   readonly ratePerSecond: number | null;
+  /** By partition number: what the sinks have stored and committed. */
+  readonly sinksAt: () => Promise<readonly number[]>;
   /** Nobody else fills these tables. */
   readonly mayWrite: () => boolean;
   readonly pipeline: Omit<PipelineDeps, 'topic' | 'progress' | 'onFatal'>;
@@ -54,8 +57,12 @@ export async function openFill(deps: FillDeps, signal: AbortSignal): Promise<Fil
   let limits: readonly number[] = starts.map(() => 0);
   let stored: readonly number[] = starts;
   let loop: ConsumerLoop | undefined;
+  const { store, limits: batches } = deps.pipeline;
+  const courtesy = createCourtesy({ ...deps.pipeline, store, limits: batches, sinksAt: deps.sinksAt });
   const pipeline = createPipeline({
     ...deps.pipeline,
+    store: courtesy.store,
+    limits: courtesy.limits,
     topic,
     progress: {
       settleTo: (range) => loop?.settleTo({ topic, ...range }),
@@ -97,15 +104,22 @@ export async function openFill(deps: FillDeps, signal: AbortSignal): Promise<Fil
     async upTo(ends, until, inTheirOwnTime = false) {
       const rate = inTheirOwnTime ? deps.ratePerSecond : null;
       const pace = createPace(rate, look(), clock.monotonicMs());
-      for (;;) {
-        if (failure !== undefined) throw failure;
-        until.throwIfAborted();
-        const next = pace.upTo(clock.monotonicMs(), ends);
-        limits = next.map((limit, p) => Math.max(limit, limits[p] ?? 0));
-        loop.readOn();
-        const reached = look().every((offset, p) => offset >= (ends[p] ?? 0));
-        if (reached && loop.lag().length === partitions && (await loop.commitNow()) === 'committed') return;
-        await deps.pipeline.sleep(LOOK_EVERY_MS, until);
+      const over = new AbortController();
+      // What the sinks have to wait for is read as fast as it goes.
+      if (inTheirOwnTime) courtesy.whileLive(AbortSignal.any([over.signal, until]));
+      try {
+        for (;;) {
+          if (failure !== undefined) throw failure;
+          until.throwIfAborted();
+          const next = pace.upTo(clock.monotonicMs(), ends);
+          limits = next.map((limit, p) => Math.max(limit, limits[p] ?? 0));
+          loop.readOn();
+          const reached = look().every((offset, p) => offset >= (ends[p] ?? 0));
+          if (reached && loop.lag().length === partitions && (await loop.commitNow()) === 'committed') return;
+          await deps.pipeline.sleep(LOOK_EVERY_MS, until);
+        }
+      } finally {
+        over.abort();
       }
     },
     stored: look,

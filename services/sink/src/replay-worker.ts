@@ -55,6 +55,8 @@ export async function work(held: HeldReplay, deps: WorkerDeps, stopping: AbortSi
   const admin = await stream.admin();
   const keeper = openKeeper({ leases: deps.leases, held, logger, stopping });
   const tables = deps.tables(shortId);
+  // Where nothing was committed yet, nothing was stored.
+  const sinksAt = async () => (await admin.committed(deps.sinkGroup, topic)).map(({ offset }) => Math.max(0, offset));
   let names = 0;
   const nextName = () => `${shortId}_${held.fence}_${names++}`;
   const groupOf = (purpose: 'fill' | 'undo') => `${deps.groupPrefix}${shortId}${purpose === 'undo' ? '-undo' : ''}`;
@@ -117,6 +119,7 @@ export async function work(held: HeldReplay, deps: WorkerDeps, stopping: AbortSi
             drainMs: deps.drainMs,
             starts,
             ratePerSecond,
+            sinksAt,
             mayWrite: () => held.valid(),
             pipeline: {
               ...pipeline,
@@ -133,8 +136,7 @@ export async function work(held: HeldReplay, deps: WorkerDeps, stopping: AbortSi
             logger.warn({ err: error.message }, 'a group of a replay is left behind, and expires');
           });
       },
-      // Where nothing was committed yet, nothing was stored.
-      sinksAt: async () => (await admin.committed(deps.sinkGroup, topic)).map(({ offset }) => Math.max(0, offset)),
+      sinksAt,
       graceMs: deps.graceMs,
       nowMs: () => clock.now(),
       sleep,
