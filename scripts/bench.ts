@@ -14,6 +14,7 @@ import { cpus, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { startStack } from '../apps/local-stack/src/index.ts';
 import { type Baseline, compared, comparisonTable, written } from './bench-baseline.ts';
+import { withRun } from './bench-docs.ts';
 import { type BenchResult, type BenchRun, tableOf } from './bench-table.ts';
 import { run } from './run.ts';
 
@@ -114,17 +115,7 @@ writeFileSync(file, `${JSON.stringify(document, null, 2)}\n`);
 log(`written: ${file}`);
 if (args.includes('--write-docs')) {
   const page = join(root, 'docs', 'benchmarks.md');
-  const text = readFileSync(page, 'utf8');
-  const [begin, end] = ['<!-- bench:begin -->', '<!-- bench:end -->'];
-  const facts = [
-    `- Date: ${document.date}`,
-    `- Commit: ${document.commit}`,
-    `- Machine: ${document.machine}`,
-    `- Command: \`${document.command}\``,
-    '',
-  ];
-  const before = text.slice(0, text.indexOf(begin) + begin.length);
-  writeFileSync(page, `${before}\n${[...facts, ...tables].join('\n')}${text.slice(text.indexOf(end))}`);
+  writeFileSync(page, withRun(readFileSync(page, 'utf8'), document));
   log('docs/benchmarks.md written');
 }
 if (args.includes('--write-baseline')) {
