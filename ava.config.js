@@ -1,5 +1,6 @@
 // One file for the whole workspace: AVA looks upwards from each package. Tiers are in the file names:
 // `.test.ts` has no I/O, `.int.test.ts` needs the local stack, `.e2e.test.ts` runs everything.
+
 // Begun first, so that none of them is what a run waits for at its end with one core idle.
 const LONG = ['faults/stores.e2e', 'faults/analytics.e2e', 'dispatcher/test/main.int', 'test/recovery.int'];
 const rank = (file) => {

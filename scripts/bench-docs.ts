@@ -6,8 +6,9 @@ const nameOf = (heading: string): string => heading.split(',')[0] as string;
 
 /** The page with this run's tables, each with when and where it was; tables of benches that did not run stay as they are. */
 export function withRun(page: string, run: BenchRun): string {
-  const [from, to] = [page.indexOf(BEGIN) + BEGIN.length, page.indexOf(END)];
-  if (to < from) throw new Error(`the page has no ${BEGIN} before ${END}`);
+  const [begin, to] = [page.indexOf(BEGIN), page.indexOf(END)];
+  if (begin < 0 || to < begin) throw new Error(`the page has no ${BEGIN} before ${END}`);
+  const from = begin + BEGIN.length;
   const sections = page
     .slice(from, to)
     .split(/^(?=### )/m)

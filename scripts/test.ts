@@ -32,7 +32,7 @@ const titleOf = (file: string) =>
     .join(' › ');
 
 async function ava(tier: string, files: readonly string[], options: AvaOptions = {}): Promise<void> {
-  if (files.length === 0) return;
+  if (files.length === 0 || stopping) return;
   let inFailure = false;
   let seen = 0;
   const startedAt = performance.now();
@@ -84,6 +84,7 @@ const files = testFiles(root, patterns);
 const temp = mkdtempSync(join(tmpdir(), 'volley-test-'));
 let stack: Promise<RunningStack> | undefined;
 let stopping = false;
+const givenUp = new AbortController();
 
 function startStores(): Promise<RunningStack> {
   return startStack({
@@ -92,6 +93,7 @@ function startStores(): Promise<RunningStack> {
     dataDir: join(temp, 'data'),
     logDir: join(temp, 'logs'),
     anyPorts: true,
+    signal: givenUp.signal,
     log: (line) => print(`     ${line}`),
     onCrash: (component, tail) => {
       if (!stopping) print(`     ${component} died by itself:\n${tail.join('\n')}`);
@@ -101,6 +103,7 @@ function startStores(): Promise<RunningStack> {
 
 async function stopAll(): Promise<void> {
   stopping = true;
+  givenUp.abort(new Error('interrupted'));
   // One that could not start has stopped itself.
   const started = await stack?.catch(() => undefined);
   await started?.stop();
@@ -120,7 +123,7 @@ try {
   // It is downloaded and starts while the unit tests run, of which many wait.
   if (files.int.length + files.e2e.length > 0) {
     stack = startStores();
-    stack.catch(() => {});
+    stack.catch((error: Error) => print(`     the stores did not start: ${error.message}`));
   }
   await ava('unit', files.unit, { concurrency: 4 });
   if (stack !== undefined) {

@@ -24,6 +24,7 @@ test('the same run twice is the same page', (t) => {
   t.is(withRun(once, runOf('aaa', 'sink', 1)), once);
 });
 
-test('a page without the markers is refused', (t) => {
-  t.throws(() => withRun('# Benchmarks\n', runOf('aaa', 'sink', 1)), { message: /bench:begin/ });
-});
+for (const page of ['# Benchmarks\n', PAGE.replace('<!-- bench:begin -->', ''), PAGE.replace('<!-- bench:end -->', '')])
+  test(`refused, because a marker is missing: ${JSON.stringify(page)}`, (t) => {
+    t.throws(() => withRun(page, runOf('aaa', 'sink', 1)), { message: /bench:begin/ });
+  });

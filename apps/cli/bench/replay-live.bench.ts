@@ -84,6 +84,7 @@ interface Seen {
 async function liveFor(seconds: number): Promise<Seen> {
   const ages: number[] = [];
   let going = true;
+  const load = loadAt(platform, { shape: 'direct', rate: RATE, duration: `${seconds}s`, warmUp: '5s' });
   const looking = (async () => {
     await pause(5_000);
     while (going) {
@@ -93,11 +94,11 @@ async function liveFor(seconds: number): Promise<Seen> {
       await pause(LOOK_MS);
     }
   })();
-  const load = loadAt(platform, { shape: 'direct', rate: RATE, duration: `${seconds}s`, warmUp: '5s' });
-  await pause((seconds + 4) * 1_000);
-  going = false;
-  await looking;
-  const { latencies } = await load;
+  // Both may fail while the other one is waited for.
+  const stretch = pause((seconds + 4) * 1_000).finally(() => {
+    going = false;
+  });
+  const [{ latencies }] = await Promise.all([load, looking, stretch]);
   const p95 = (name: 'e2e' | 'delivery') => latencies[name]?.p95_ms ?? Number.NaN;
   return {
     e2eP95: p95('e2e'),
@@ -131,8 +132,10 @@ try {
     reason: 'a bench',
   });
   const replay = (async () => {
-    await untilJob(id, ({ done, total }) => total > 0 && done >= total / 2);
+    const half = await untilJob(id, (job) => hasEnded(job) || (job.total > 0 && job.done >= job.total / 2));
+    if (hasEnded(half)) throw new Error(`it ended before it was half way: ${half.status} ${half.error}`);
     const pid = pidOf();
+    if (pid === 0) throw new Error('sink-replay is not running');
     process.kill(pid, 'SIGKILL');
     say(`killed half way, after ${Math.round((performance.now() - startedMs) / 1_000)} s`);
     const job = await untilJob(id, hasEnded);
@@ -140,9 +143,11 @@ try {
   })();
   const beside: Seen[] = [];
   let ended = false;
-  void replay.then(() => {
-    ended = true;
-  });
+  replay
+    .finally(() => {
+      ended = true;
+    })
+    .catch(() => {});
   while (!ended) beside.push(await liveFor(ALONE_S));
   const { job, seconds } = await replay;
   const verdict = job.result as unknown as Verdict;
@@ -164,11 +169,13 @@ try {
   const rows = [
     ...pair('request to provider', ({ deliveryP95 }) => deliveryP95),
     ...pair('accepted to provider', ({ e2eP95 }) => e2eP95),
-    ...pair('event to queryable', ({ freshP95 }) => freshP95),
+    ...pair('age of the newest queryable event', ({ freshP95 }) => freshP95),
     { name: 'replay, with its death, compared and swapped', value: seconds, unit: 's' },
     { name: 'sinks stood still', value: verdict.held_ms ?? 0, unit: 'ms' },
   ];
-  process.stdout.write(`${JSON.stringify({ bench: `replay of ${EVENTS} events beside ${RATE} messages/s`, rows })}\n`);
+  process.stdout.write(
+    `${JSON.stringify({ bench: `replay beside live messages, ${EVENTS.toLocaleString('en-US')} events, ${RATE} messages/s`, rows })}\n`,
+  );
 } finally {
   await platform.stop();
 }

@@ -8,7 +8,7 @@ import { collecting, text } from '../src/testkit/support.ts';
 const broker = process.env.VOLLEY_TEST_KAFKA ?? '';
 if (broker === '') throw new Error('VOLLEY_TEST_KAFKA (host:port of a broker) is not set: `npm test` sets it');
 
-async function idleConsumer(t: ExecutionContext): Promise<void> {
+async function idleConsumer(t: ExecutionContext, records = 1) {
   const client = createKafkaClient({ brokers: [broker], clientId: 'idle' });
   const admin = await client.admin();
   const topic = `idle-${randomUUID().slice(0, 8)}`;
@@ -18,10 +18,28 @@ async function idleConsumer(t: ExecutionContext): Promise<void> {
     await client.close();
   });
   const producer = await client.producer({ clientId: 'idle' });
-  await producer.send([text(topic, 0, 'x')]);
-  const { consumer } = collecting(client, `group-${topic}`, [topic], 'idle');
+  if (records > 0) await producer.send([text(topic, 0, 'x')]);
+  const { consumer, epoch } = collecting(client, `group-${topic}`, [topic], 'idle');
   await consumer.start();
+  return { commit: () => consumer.commit(epoch(), [{ topic, partition: 0, offset: 0 }]) };
 }
+
+/** By this process, while `run` runs. */
+async function writesWhile(run: () => Promise<void>): Promise<number> {
+  const original = Socket.prototype.write;
+  let writes = 0;
+  Socket.prototype.write = function (this: Socket, ...given: Parameters<typeof original>) {
+    writes += 1;
+    return original.apply(this, given);
+  } as typeof original;
+  try {
+    await run();
+  } finally {
+    Reflect.deleteProperty(Socket.prototype, 'write');
+  }
+  return writes;
+}
+const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 test.serial('a connection that has nothing to do does not wake the process', async (t) => {
   await idleConsumer(t);
@@ -39,15 +57,20 @@ test.serial('a connection that has nothing to do does not wake the process', asy
 
 test.serial('a consumer that has had nothing for two seconds asks twice a second', async (t) => {
   await idleConsumer(t);
-  await new Promise((resolve) => setTimeout(resolve, 2_500));
-  const original = Socket.prototype.write;
-  let writes = 0;
-  Socket.prototype.write = function (this: Socket, ...given: Parameters<typeof original>) {
-    writes += 1;
-    return original.apply(this, given);
-  } as typeof original;
-  await new Promise((resolve) => setTimeout(resolve, 2_000));
-  Socket.prototype.write = original;
+  await pause(2_500);
+  const writes = await writesWhile(() => pause(2_000));
   // Asked every 100 ms there would be twenty, and what its heartbeats take beside them.
+  t.true(writes > 0 && writes < 15, `${writes} writes in two seconds`);
+});
+
+test.serial('commits that cannot go out, because nothing was ever read, are no activity', async (t) => {
+  const { commit } = await idleConsumer(t, 0);
+  await pause(2_500);
+  const writes = await writesWhile(async () => {
+    for (let i = 0; i < 10; i++) {
+      t.is(await commit(), 'failed');
+      await pause(200);
+    }
+  });
   t.true(writes > 0 && writes < 15, `${writes} writes in two seconds`);
 });

@@ -2,16 +2,21 @@ import type { Clock } from '@volley/runtime';
 import type { PipelineDeps } from './pipeline.ts';
 import type { RowStore } from './ports.ts';
 
-/** What an insert of the sinks has to wait for is one of these at most: a quarter of a second. */
+/** An insert of the sinks may stand behind one of these: a quarter of a second for the engine on two cores (docs/adr/0016). */
 const ROWS = 10_000;
 const LOOK_EVERY_MS = 1_000;
-const LONGEST_PAUSE_MS = 2_000;
+/** The sinks store what little comes every linger, which is longer than one look. */
+const STILL_AFTER_MS = 4_000;
+/** One insert that hung for long is no reason to rest for as long. */
+const LONGEST_REST_MS = 2_000;
 
 export interface CourtesyDeps {
   readonly store: RowStore;
   readonly limits: PipelineDeps['limits'];
   /** By partition number: what the sinks have stored and committed. */
   readonly sinksAt: () => Promise<readonly number[]>;
+  /** Asked again after an insert has waited for its turn. */
+  readonly isMember: () => boolean;
   readonly clock: Clock;
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
 }
@@ -20,7 +25,7 @@ export interface CourtesyDeps {
 export interface Courtesy {
   readonly store: RowStore;
   readonly limits: PipelineDeps['limits'];
-  /** Makes way from now on whenever the sinks store something, until the signal. */
+  /** Makes way from now on whenever the sinks store something, until the signal. Once. */
   whileLive(signal: AbortSignal): void;
 }
 
@@ -28,52 +33,60 @@ export interface Courtesy {
  * A replay shares the store with the sinks, and what is live goes first: while their offsets move, the replay inserts few rows at a
  * time, one insert after the other, and rests after each for as long as it took. When they stand still it takes what there is.
  */
-export function createCourtesy({ store, limits, sinksAt, clock, sleep }: CourtesyDeps): Courtesy {
-  let isLive = false;
-  let before: Promise<unknown> = Promise.resolve();
-  let asked = new AbortController().signal;
+export function createCourtesy({ store, limits, sinksAt, isMember, clock, sleep }: CourtesyDeps): Courtesy {
+  let movedAtMs = Number.NEGATIVE_INFINITY;
+  let asked: AbortSignal | undefined;
+  /** All inserts that have begun, and the rests after them. */
+  let tail: Promise<unknown> = Promise.resolve();
+  const isLive = () => asked !== undefined && !asked.aborted && clock.monotonicMs() - movedAtMs < STILL_AFTER_MS;
 
   async function look(signal: AbortSignal): Promise<void> {
-    let lastSum: number | undefined;
+    let last: number | undefined;
     while (!signal.aborted) {
-      // Who cannot be asked may well be busy.
+      // Who cannot be asked may well be busy: NaN equals nothing.
       const sum = await sinksAt().then(
         (offsets) => offsets.reduce((total, offset) => total + offset, 0),
         () => Number.NaN,
       );
-      isLive = !signal.aborted && lastSum !== undefined && sum !== lastSum;
-      lastSum = sum;
+      if (last !== undefined && sum !== last) movedAtMs = clock.monotonicMs();
+      last = sum;
       await sleep(LOOK_EVERY_MS, signal).catch(() => {});
     }
-    isLive = false;
-  }
-
-  async function insertAndRest(range: Parameters<RowStore['insert']>[0], settled: () => void) {
-    const startedMs = clock.monotonicMs();
-    const answer = await store.insert(range);
-    const tookMs = clock.monotonicMs() - startedMs;
-    if (isLive) void sleep(Math.min(tookMs, LONGEST_PAUSE_MS), asked).then(settled, settled);
-    else settled();
-    return answer;
   }
 
   return {
     store: {
       ...store,
       async insert(range) {
-        const mine = before;
-        let settled = () => {};
-        before = new Promise<void>((resolve) => {
-          settled = resolve;
+        const before = tail;
+        let ended = () => {};
+        const own = new Promise<void>((resolve) => {
+          ended = resolve;
         });
-        if (isLive) await mine;
-        return insertAndRest(range, settled);
+        tail = Promise.all([before, own]);
+        try {
+          if (isLive()) {
+            await before;
+            if (!isMember()) return { ok: false, error: 'the group has not answered for a session' };
+          }
+          const startedMs = clock.monotonicMs();
+          const answer = await store.insert(range);
+          if (isLive() && asked !== undefined) {
+            const restMs = Math.min(clock.monotonicMs() - startedMs, LONGEST_REST_MS);
+            const end = ended;
+            ended = () => {};
+            void sleep(restMs, asked).then(end, end);
+          }
+          return answer;
+        } finally {
+          ended();
+        }
       },
     },
     limits: {
       ...limits,
       get maxRows() {
-        return isLive ? Math.min(ROWS, limits.maxRows) : limits.maxRows;
+        return isLive() ? Math.min(ROWS, limits.maxRows) : limits.maxRows;
       },
     },
     whileLive(signal) {

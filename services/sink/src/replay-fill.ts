@@ -57,8 +57,8 @@ export async function openFill(deps: FillDeps, signal: AbortSignal): Promise<Fil
   let limits: readonly number[] = starts.map(() => 0);
   let stored: readonly number[] = starts;
   let loop: ConsumerLoop | undefined;
-  const { store, limits: batches } = deps.pipeline;
-  const courtesy = createCourtesy({ ...deps.pipeline, store, limits: batches, sinksAt: deps.sinksAt });
+  const isMember = () => deps.mayWrite() && clock.monotonicMs() - (loop?.lastHeartbeatMs() ?? 0) < deps.sessionMs;
+  const courtesy = createCourtesy({ ...deps.pipeline, sinksAt: deps.sinksAt, isMember });
   const pipeline = createPipeline({
     ...deps.pipeline,
     store: courtesy.store,
@@ -67,7 +67,7 @@ export async function openFill(deps: FillDeps, signal: AbortSignal): Promise<Fil
     progress: {
       settleTo: (range) => loop?.settleTo({ topic, ...range }),
       commitNow: async () => (await loop?.commitNow()) ?? 'failed',
-      isMember: () => deps.mayWrite() && clock.monotonicMs() - (loop?.lastHeartbeatMs() ?? 0) < deps.sessionMs,
+      isMember,
       release: (partition) => loop?.release(topic, partition),
       stopPartition: (partition, why) => loop?.stopPartition(topic, partition, why),
     },

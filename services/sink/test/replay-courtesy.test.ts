@@ -1,81 +1,163 @@
-import { sleep, systemClock } from '@volley/runtime';
 import test from 'ava';
 import type { RowStore } from '../src/ports.ts';
 import { createCourtesy } from '../src/replay-courtesy.ts';
-import { until } from './support.ts';
 
 const LIMITS = { maxRows: 50_000, maxBytes: 1_000_000, lingerMs: 1, maxInserts: 2, pressedBytes: 1_000_000 };
 const RANGE = {} as Parameters<RowStore['insert']>[0];
+const turn = () => new Promise((resolve) => setImmediate(resolve));
 
+/** A clock that stands still until it is moved; an insert takes as long as was said. */
 function place(insertMs: number) {
+  let nowMs = 0;
+  let due: { atMs: number; go: () => void }[] = [];
+  let looks = 0;
+  const is = { moving: false, away: false, member: true, failing: false };
+  const under = { now: 0, most: 0 };
+  const begunMs: number[] = [];
+  const sleep = (ms: number, signal?: AbortSignal) =>
+    new Promise<void>((resolve) => {
+      due.push({ atMs: nowMs + ms, go: resolve });
+      signal?.addEventListener('abort', () => resolve());
+    });
+  async function advance(ms: number): Promise<void> {
+    await turn();
+    for (let i = 0; i < ms; i += 50) {
+      nowMs += 50;
+      const ready = due.filter(({ atMs }) => atMs <= nowMs);
+      due = due.filter(({ atMs }) => atMs > nowMs);
+      for (const { go } of ready) go();
+      await turn();
+    }
+  }
   let at = 0;
-  let isAway = false;
-  let moving = false;
-  let under = 0;
-  const seen = { most: 0, begun: [] as number[] };
-  const store = {
-    async insert() {
-      seen.begun.push(performance.now());
-      under += 1;
-      seen.most = Math.max(seen.most, under);
-      await new Promise((resolve) => setTimeout(resolve, insertMs));
-      under -= 1;
-      return { ok: true as const };
-    },
-  } as unknown as RowStore;
   const courtesy = createCourtesy({
-    ...{ store, limits: LIMITS, clock: systemClock, sleep },
+    store: {
+      async insert() {
+        begunMs.push(nowMs);
+        under.now += 1;
+        under.most = Math.max(under.most, under.now);
+        await sleep(insertMs);
+        under.now -= 1;
+        if (is.failing) throw new Error('a bug of the store');
+        return { ok: true as const };
+      },
+    } as unknown as RowStore,
+    ...{ limits: LIMITS, clock: { now: () => 0, monotonicMs: () => nowMs }, sleep, isMember: () => is.member },
     async sinksAt() {
-      if (isAway) throw new Error('nobody answers');
-      if (moving) at += 10;
+      looks += 1;
+      if (is.away) throw new Error('nobody answers');
+      if (is.moving) at += 10;
       return [at, 5];
     },
   });
-  const set = (to: { moving?: boolean; isAway?: boolean }) => {
-    moving = to.moving ?? false;
-    isAway = to.isAway ?? false;
-  };
-  return { courtesy, seen, set };
+  const over = new AbortController();
+  courtesy.whileLive(over.signal);
+  return { courtesy, is, under, begunMs, advance, over, looks: () => looks };
 }
-const both = ({ store }: { store: RowStore }) => Promise.all([store.insert(RANGE), store.insert(RANGE)]);
+const insert = ({ courtesy }: ReturnType<typeof place>) => courtesy.store.insert(RANGE);
 
 test('while the sinks stand still a replay inserts all that fits, several inserts at once', async (t) => {
-  const { courtesy, seen } = place(50);
-  const over = new AbortController();
-  courtesy.whileLive(over.signal);
-  await new Promise((resolve) => setTimeout(resolve, 1_300));
-  t.is(courtesy.limits.maxRows, 50_000);
-  t.deepEqual(await both(courtesy), [{ ok: true }, { ok: true }]);
-  t.is(seen.most, 2);
-  over.abort();
+  const p = place(500);
+  await p.advance(5_000);
+  t.true(p.looks() >= 5);
+  t.is(p.courtesy.limits.maxRows, 50_000);
+  const both = Promise.all([insert(p), insert(p)]);
+  await p.advance(600);
+  t.deepEqual(await both, [{ ok: true }, { ok: true }]);
+  t.is(p.under.most, 2);
 });
 
-for (const what of [{ moving: true }, { isAway: true }])
-  test(`${what.isAway ? 'when they cannot be asked' : 'while they store'}: few rows, one insert after the other, and a rest as long as it took`, async (t) => {
-    const { courtesy, seen, set } = place(200);
-    set(what);
-    const over = new AbortController();
-    courtesy.whileLive(over.signal);
-    await until('it makes way', () => courtesy.limits.maxRows === 10_000);
-    await both(courtesy);
-    t.is(seen.most, 1);
-    const [first = 0, second = 0] = seen.begun;
-    t.true(second - first >= 380, `${second - first} ms between two beginnings`);
-    set({});
-    await until('they stand still again', () => courtesy.limits.maxRows === 50_000);
-    over.abort();
+for (const [what, busy] of [
+  ['while they store', { moving: true }],
+  ['when they cannot be asked', { away: true }],
+] as const)
+  test(`${what}: few rows, one insert after the other, and a rest as long as it took`, async (t) => {
+    const p = place(500);
+    Object.assign(p.is, busy);
+    await p.advance(2_000);
+    t.is(p.courtesy.limits.maxRows, 10_000);
+    const all = Promise.all([insert(p), insert(p), insert(p)]);
+    await p.advance(4_000);
+    await all;
+    t.is(p.under.most, 1);
+    const [first = 0, second = 0, third = 0] = p.begunMs;
+    t.deepEqual([second - first, third - second], [1_000, 1_000]);
   });
 
+test('a rest is two seconds at most', async (t) => {
+  const p = place(10_000);
+  p.is.moving = true;
+  await p.advance(2_000);
+  const both = Promise.all([insert(p), insert(p)]);
+  await p.advance(23_000);
+  await both;
+  t.is((p.begunMs[1] ?? 0) - (p.begunMs[0] ?? 0), 12_000);
+});
+
+test('sinks that store something every few seconds are live all the time; four seconds after the last of it they are not', async (t) => {
+  const p = place(100);
+  for (let i = 0; i < 4; i++) {
+    p.is.moving = true;
+    await p.advance(1_000);
+    p.is.moving = false;
+    await p.advance(2_000);
+    t.is(p.courtesy.limits.maxRows, 10_000);
+  }
+  await p.advance(3_000);
+  t.is(p.courtesy.limits.maxRows, 50_000);
+});
+
+test('two that are under way when it begins are both waited for', async (t) => {
+  const p = place(3_000);
+  const first = insert(p);
+  await p.advance(500);
+  const second = insert(p);
+  p.is.moving = true;
+  await p.advance(2_000);
+  const third = insert(p);
+  await p.advance(8_000);
+  await Promise.all([first, second, third]);
+  t.is(p.under.most, 2);
+  t.true((p.begunMs[2] ?? 0) >= (p.begunMs[1] ?? 0) + 3_000);
+});
+
+test('an insert that has waited while its member lost the group is not begun', async (t) => {
+  const p = place(500);
+  p.is.moving = true;
+  await p.advance(2_000);
+  const both = Promise.all([insert(p), insert(p)]);
+  await p.advance(200);
+  p.is.member = false;
+  await p.advance(2_000);
+  t.deepEqual(await both, [{ ok: true }, { ok: false, error: 'the group has not answered for a session' }]);
+  t.is(p.begunMs.length, 1);
+});
+
+test('a store that throws holds nobody up', async (t) => {
+  const p = place(500);
+  Object.assign(p.is, { moving: true, failing: true });
+  await p.advance(2_000);
+  const first = t.throwsAsync(insert(p), { message: 'a bug of the store' });
+  await p.advance(600);
+  await first;
+  p.is.failing = false;
+  const second = insert(p);
+  await p.advance(600);
+  t.deepEqual(await second, { ok: true });
+});
+
 test('afterwards nothing is waited for, not even a rest that has begun', async (t) => {
-  const { courtesy, seen, set } = place(300);
-  set({ moving: true });
-  const over = new AbortController();
-  courtesy.whileLive(over.signal);
-  await until('it makes way', () => courtesy.limits.maxRows === 10_000);
-  await courtesy.store.insert(RANGE);
-  const endedMs = performance.now();
-  over.abort();
-  await courtesy.store.insert(RANGE);
-  t.true((seen.begun[1] ?? 0) - endedMs < 200);
-  t.is(courtesy.limits.maxRows, 50_000);
+  const p = place(1_000);
+  p.is.moving = true;
+  await p.advance(2_000);
+  const first = insert(p);
+  await p.advance(1_000);
+  await first;
+  p.over.abort();
+  t.is(p.courtesy.limits.maxRows, 50_000);
+  const second = insert(p);
+  await turn();
+  t.is(p.begunMs.length, 2);
+  await p.advance(1_000);
+  await second;
 });

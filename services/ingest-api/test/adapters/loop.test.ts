@@ -44,3 +44,19 @@ test('a role with nothing to do rests after a while; its own word, or a wake, en
   t.true(lastGap() < 300, `${lastGap()}`);
   await loop.stop();
 });
+
+test('a role that is asked for rarely rests for longer', async (t) => {
+  const rounds: number[] = [];
+  const loop = startLoop({
+    ...{ name: 'r', idleMs: 20, restMs: 900, log: silent, isOutage: () => false, onError: () => {} },
+    async round() {
+      rounds.push(performance.now());
+      return false;
+    },
+    fatal: (error) => t.fail(String(error)),
+  });
+  const lastGap = () => (rounds.at(-1) ?? 0) - (rounds.at(-2) ?? 0);
+  await until('it rests', () => rounds.length > 20 && lastGap() >= 890);
+  await loop.stop();
+  t.pass();
+});
