@@ -68,7 +68,8 @@ export function createTransport(o: TransportOptions): Transport {
       onRequestStart(controller) {
         call.controller = controller;
         // Between two sweeps a connection may become free for one whose time is up: it must not go out any more.
-        if (!call.over && call.untilMs <= performance.now()) call.finish({ ok: false, error: 'timeout', begun: call.begun });
+        if (!call.over && call.untilMs <= performance.now())
+          call.finish({ ok: false, error: 'timeout', begun: call.begun });
         if (call.over) controller.abort(GIVEN_UP);
         else call.begun = true;
       },
