@@ -1,8 +1,8 @@
 import { type BenchRun, tableOf } from './bench-table.ts';
 
 const [BEGIN, END] = ['<!-- bench:begin -->', '<!-- bench:end -->'];
-/** What stands before the counts of a run: with more messages, or more runs, it is the same bench. */
-const nameOf = (heading: string): string => heading.split(',')[0] as string;
+/** With other counts (messages, runs) it is the same bench. */
+const nameOf = (heading: string): string => heading.replace(/\d[\d,.]*/g, '#');
 
 /** The page with this run's tables, each with when and where it was; tables of benches that did not run stay as they are. */
 export function withRun(page: string, run: BenchRun): string {

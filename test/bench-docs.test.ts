@@ -19,6 +19,11 @@ test('each bench keeps its own date, commit and command; one that runs again rep
   t.true(page.startsWith('# Benchmarks') && page.endsWith('<!-- bench:end -->\n\nThe rest.\n'));
 });
 
+test('benches that differ in a word are two, whatever they begin with', (t) => {
+  const page = withRun(withRun(PAGE, runOf('aaa', '1, 2 and 3 sinks', 1)), runOf('aaa', '1, 2 and 3 dispatchers', 2));
+  t.is(page.match(/^### /gm)?.length, 2);
+});
+
 test('the same run twice is the same page', (t) => {
   const once = withRun(PAGE, runOf('aaa', 'sink', 1));
   t.is(withRun(once, runOf('aaa', 'sink', 1)), once);

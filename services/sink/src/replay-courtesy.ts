@@ -7,8 +7,8 @@ const ROWS = 10_000;
 const LOOK_EVERY_MS = 1_000;
 /** The sinks store what little comes every linger, which is longer than one look. */
 const STILL_AFTER_MS = 4_000;
-/** One insert that hung for long is no reason to rest for as long. */
-const LONGEST_REST_MS = 2_000;
+/** An insert that takes longer has itself waited for others: to rest for as long again would hardly ever end a replay under load. */
+const LONGEST_REST_MS = 250;
 
 export interface CourtesyDeps {
   readonly store: RowStore;

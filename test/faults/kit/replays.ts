@@ -22,7 +22,7 @@ export async function withReplays<T>(trial: Trial, slot: number, run: (one: Repl
     logFile: join(trial.p.folder, 'logs', `sink-replay-${slot}.log`),
   });
   const untilAnother = async (pid: number, what: string) => {
-    await until(what, () => extra.pid() !== pid && extra.pid() !== 0, { timeoutMs: 120_000, everyMs: 5 });
+    await until(what, () => extra.pid() !== pid && extra.pid() !== 0, { timeoutMs: 240_000, everyMs: 5 });
     trial.died();
     return extra.pid();
   };
