@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { messageIdOf, topicsOf } from '@volley/contract';
 import type { CampaignAuditView, ReplayView } from '@volley/contract/http';
 import type { LoadReport } from '@volley/load';
+import { NODE_ARGS } from '@volley/runtime/node-args';
 import test from 'ava';
 import type { StackFile } from '../../apps/cli/src/stack-file.ts';
 import { type CliHome, type CliProcess, cliHome, isRunning, processesOf } from '../support/cli.ts';
@@ -31,7 +32,9 @@ test.serial('stack.json is complete, private, and tells the truth', async (t) =>
   for (const service of ['ingest-api', 'dispatcher', 'sink']) {
     const pid = s.pids[service] as number;
     t.is(typeof pid, 'number');
-    t.true(readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(join('services', service, 'src', 'main.ts')));
+    const args = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+    t.true(args.some((arg) => arg.endsWith(join('services', service, 'src', 'main.ts'))));
+    t.true(NODE_ARGS.every((arg) => args.includes(arg)));
     const ready = await fetch(`${s.admin[service]}/readyz`);
     t.is(ready.status, 200, await ready.text());
   }

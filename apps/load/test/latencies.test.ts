@@ -11,31 +11,33 @@ const SHARES = [0.001, 0.25, 0.5, 0.9, 0.99, 0.999, 1];
 const times = fc.array(fc.double({ min: 0.001, max: 3_600_000, noNaN: true }), { minLength: 1, maxLength: 200 });
 
 test('histograms of several generators, sent as text, say what one of all values would have said', (t) => {
-  fc.assert(
-    fc.property(fc.array(times, { minLength: 1, maxLength: 4 }), (lists) => {
-      const together = of(lists.flat());
-      const merged = createLatencies();
-      for (const list of lists) merged.add(latenciesOf(of(list).encoded()));
-      return (
-        merged.count() === together.count() &&
-        merged.maxMs() === together.maxMs() &&
-        SHARES.every((share) => merged.quantileMs(share) === together.quantileMs(share))
-      );
-    }),
+  t.notThrows(() =>
+    fc.assert(
+      fc.property(fc.array(times, { minLength: 1, maxLength: 4 }), (lists) => {
+        const together = of(lists.flat());
+        const merged = createLatencies();
+        for (const list of lists) merged.add(latenciesOf(of(list).encoded()));
+        return (
+          merged.count() === together.count() &&
+          merged.maxMs() === together.maxMs() &&
+          SHARES.every((share) => merged.quantileMs(share) === together.quantileMs(share))
+        );
+      }),
+    ),
   );
-  t.pass();
 });
 
 test('a percentile is within a thousandth of the exact one', (t) => {
-  fc.assert(
-    fc.property(times, fc.constantFrom(...SHARES), (values, share) => {
-      const sorted = [...values].sort((a, b) => a - b);
-      const exact = sorted[Math.max(0, Math.ceil(share * sorted.length - 1e-9) - 1)] as number;
-      const found = of(values).quantileMs(share);
-      return Math.abs(found - exact) <= Math.max(0.001, exact / 1_000);
-    }),
+  t.notThrows(() =>
+    fc.assert(
+      fc.property(times, fc.constantFrom(...SHARES), (values, share) => {
+        const sorted = [...values].sort((a, b) => a - b);
+        const exact = sorted[Math.max(0, Math.ceil(share * sorted.length - 1e-9) - 1)] as number;
+        const found = of(values).quantileMs(share);
+        return Math.abs(found - exact) <= Math.max(0.001, exact / 1_000);
+      }),
+    ),
   );
-  t.pass();
 });
 
 test('buckets hold every value once, up to and with their bound', (t) => {

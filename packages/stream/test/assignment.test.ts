@@ -68,25 +68,28 @@ const comings = fc.record({
 });
 
 test('a member that leaves moves its own numbers only, one that comes only what it gets itself', (t) => {
-  fc.assert(
-    fc.property(comings, ({ count, steps }) => {
-      let owned: Record<string, number[]> = {};
-      for (const id of steps) {
-        const leaves = id in owned;
-        const members = leaves ? after(without(owned, id)) : [...after(owned), ...fresh(id)];
-        const next = numbersOf(members, count);
-        const moved = range(count).filter((number) => {
-          const [from, to] = [owned, next].map((of) => Object.keys(of).find((member) => of[member]?.includes(number)));
-          return from !== undefined && from !== to;
-        });
-        const allowed = leaves ? owned[id] : next[id];
-        if (moved.some((number) => allowed?.includes(number) !== true)) return false;
-        owned = next;
-      }
-      return true;
-    }),
+  t.notThrows(() =>
+    fc.assert(
+      fc.property(comings, ({ count, steps }) => {
+        let owned: Record<string, number[]> = {};
+        for (const id of steps) {
+          const leaves = id in owned;
+          const members = leaves ? after(without(owned, id)) : [...after(owned), ...fresh(id)];
+          const next = numbersOf(members, count);
+          const moved = range(count).filter((number) => {
+            const [from, to] = [owned, next].map((of) =>
+              Object.keys(of).find((member) => of[member]?.includes(number)),
+            );
+            return from !== undefined && from !== to;
+          });
+          const allowed = leaves ? owned[id] : next[id];
+          if (moved.some((number) => allowed?.includes(number) !== true)) return false;
+          owned = next;
+        }
+        return true;
+      }),
+    ),
   );
-  t.pass();
 });
 
 test('a restart gets its numbers back, in whatever order the group hears of it', (t) => {

@@ -97,7 +97,7 @@ test('without our rules: kafkajs acknowledges a record that is not in the log, a
     if (missing.length === 0) continue;
     const twice = inLog.filter((value, i) => inLog.indexOf(value) !== i);
     t.log(`round ${round}: acknowledged ${acknowledged.join(', ')}; not in the log ${missing}; twice ${twice}`);
-    t.pass();
+    t.true(missing.length > 0);
     return;
   }
   t.fail(`not in ${MOST_ROUNDS} rounds: has kafkajs changed? Then the batch writer may do with less`);

@@ -134,13 +134,11 @@ export function channelConformance(
   check('closing ends idle connections, and may be repeated', async (t, s) => {
     await s.channel.send(s.message('accept', 1), call());
     await Promise.all([s.channel.close(), s.channel.close()]);
-    await s.channel.close();
+    await t.notThrowsAsync(() => s.channel.close());
     if (s.connections) await until(() => s.connections?.() === 0);
-    t.pass();
   });
 
   check('a channel that was never used can be closed', async (t, s) => {
-    await s.channel.close();
-    t.pass();
+    await t.notThrowsAsync(() => s.channel.close());
   });
 }

@@ -2,7 +2,7 @@ import type { Clock } from '@volley/runtime';
 import type { PipelineDeps } from './pipeline.ts';
 import type { RowStore } from './ports.ts';
 
-/** An insert of the sinks may stand behind one of these: a quarter of a second for the engine on two cores (docs/adr/0016). */
+/** An insert of the sinks may stand behind one of these: some 300 ms for the engine on two cores (docs/adr/0016). */
 const ROWS = 10_000;
 const LOOK_EVERY_MS = 1_000;
 /** The sinks store what little comes every linger, which is longer than one look. */
@@ -34,14 +34,15 @@ export interface Courtesy {
  * time, one insert after the other, and rests after each for as long as it took. When they stand still it takes what there is.
  */
 export function createCourtesy({ store, limits, sinksAt, isMember, clock, sleep }: CourtesyDeps): Courtesy {
-  let movedAtMs = Number.NEGATIVE_INFINITY;
-  let asked: AbortSignal | undefined;
+  let asked = new AbortController().signal;
+  /** By the last look, and not at every record: the pipeline asks for its limits at each. */
+  let isLive = false;
   /** All inserts that have begun, and the rests after them. */
   let tail: Promise<unknown> = Promise.resolve();
-  const isLive = () => asked !== undefined && !asked.aborted && clock.monotonicMs() - movedAtMs < STILL_AFTER_MS;
 
   async function look(signal: AbortSignal): Promise<void> {
     let last: number | undefined;
+    let movedAtMs = Number.NEGATIVE_INFINITY;
     while (!signal.aborted) {
       // Who cannot be asked may well be busy: NaN equals nothing.
       const sum = await sinksAt().then(
@@ -50,6 +51,7 @@ export function createCourtesy({ store, limits, sinksAt, isMember, clock, sleep 
       );
       if (last !== undefined && sum !== last) movedAtMs = clock.monotonicMs();
       last = sum;
+      isLive = !signal.aborted && clock.monotonicMs() - movedAtMs < STILL_AFTER_MS;
       await sleep(LOOK_EVERY_MS, signal).catch(() => {});
     }
   }
@@ -59,38 +61,34 @@ export function createCourtesy({ store, limits, sinksAt, isMember, clock, sleep 
       ...store,
       async insert(range) {
         const before = tail;
-        let ended = () => {};
-        const own = new Promise<void>((resolve) => {
-          ended = resolve;
-        });
-        tail = Promise.all([before, own]);
+        const own = Promise.withResolvers<void>();
+        tail = Promise.all([before, own.promise]);
+        let rest: Promise<void> | undefined;
         try {
-          if (isLive()) {
+          if (isLive) {
             await before;
             if (!isMember()) return { ok: false, error: 'the group has not answered for a session' };
           }
           const startedMs = clock.monotonicMs();
           const answer = await store.insert(range);
-          if (isLive() && asked !== undefined) {
-            const restMs = Math.min(clock.monotonicMs() - startedMs, LONGEST_REST_MS);
-            const end = ended;
-            ended = () => {};
-            void sleep(restMs, asked).then(end, end);
-          }
+          if (isLive) rest = sleep(Math.min(clock.monotonicMs() - startedMs, LONGEST_REST_MS), asked);
           return answer;
         } finally {
-          ended();
+          Promise.resolve(rest).then(own.resolve, () => own.resolve());
         }
       },
     },
     limits: {
       ...limits,
       get maxRows() {
-        return isLive() ? Math.min(ROWS, limits.maxRows) : limits.maxRows;
+        return isLive ? Math.min(ROWS, limits.maxRows) : limits.maxRows;
       },
     },
     whileLive(signal) {
       asked = signal;
+      signal.addEventListener('abort', () => {
+        isLive = false;
+      });
       void look(signal);
     },
   };
