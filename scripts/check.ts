@@ -8,6 +8,7 @@ const root = join(import.meta.dirname, '..');
 export const CHECKS: readonly { name: string; command: string; args: readonly string[] }[] = [
   { name: 'lint and format (biome)', command: 'biome', args: ['ci', '--error-on-warnings', '.'] },
   { name: 'types (tsc)', command: 'tsc', args: ['-p', '.'] },
+  { name: 'types of the console (tsc)', command: 'tsc', args: ['-p', 'apps/console'] },
   { name: 'generated files are current (gen --check)', command: 'node', args: ['scripts/gen.ts', '--check'] },
   { name: 'floors (test/architecture.test.ts)', command: 'ava', args: ['test/architecture.test.ts'] },
   { name: 'nothing unused (knip)', command: 'knip', args: [] },

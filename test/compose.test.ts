@@ -253,7 +253,10 @@ test('the image installs every workspace that the lockfile names', (t) => {
 test('the image is pinned to the Node of the repository, runs as nobody special, and keeps workspaces as links', (t) => {
   const froms = dockerfile.filter((line) => line.startsWith('FROM '));
   const version = JSON.parse(read('package.json')).devDependencies.node.replace('^', '');
-  for (const line of froms) t.true(line.startsWith(`FROM node:${version}-slim`), line);
+  // A stage may go on from another one.
+  const stages = new Set(dockerfile.map((line) => /^FROM \S+ AS (\S+)/.exec(line)?.[1]));
+  for (const line of froms)
+    t.true(line.startsWith(`FROM node:${version}-slim`) || stages.has(line.split(/\s+/)[1]), line);
   t.true(dockerfile.includes('USER node'));
   t.true(dockerfile.some((line) => /^RUN npm ci .*--omit=dev/.test(line)));
   t.false(dockerfile.some((line) => /install-links/.test(line)));

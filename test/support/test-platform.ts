@@ -63,6 +63,8 @@ export interface TestPlatformOptions {
   readonly dispatchers?: number;
   readonly sinks?: number;
   readonly partitions?: number;
+  /** With the console under `/`. */
+  readonly console?: boolean;
   /** With the processes that do replays: two more that start on the same two cores. */
   readonly replays?: boolean;
 }
@@ -120,6 +122,7 @@ export async function startTestPlatform(name: string, options: TestPlatformOptio
       },
       dispatchers: options.dispatchers ?? 1,
       sinks: options.sinks ?? 1,
+      console: options.console ?? false,
       replays: options.replays ?? false,
       env,
       serviceEnv: armed,

@@ -105,7 +105,7 @@ try {
     const sentAtMs = performance.now();
     await api.request('POST', `/v1/campaigns/${campaign.campaign_id}/send`);
     const end = await watch(api, campaign.campaign_id, { stallMs: 60_000 });
-    const report = await reportOf(api, stack.clickhouse, campaign.campaign_id, sentAtMs, end);
+    const report = await reportOf(api, stack, campaign.campaign_id, sentAtMs, end);
     if (!report.accounted) throw new Error(`run ${i} is not accounted for: ${JSON.stringify(report.stored)}`);
     runs.push({
       report,

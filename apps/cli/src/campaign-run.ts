@@ -46,7 +46,7 @@ export async function watch(
 /** Waits until ClickHouse holds the campaign completely, then reads what the report says from there. */
 export async function reportOf(
   api: Api,
-  clickhouse: string,
+  { clickhouse, console = null }: { readonly clickhouse: string; readonly console?: string | null },
   campaignId: string,
   sentAtMs: number,
   end: { status: string; stats: StatsView },
@@ -81,6 +81,6 @@ export async function reportOf(
     histogram,
     accounted,
     api: api.base,
-    console: null,
+    console,
   };
 }

@@ -5,6 +5,8 @@ import { readStackFile } from './stack-file.ts';
 /** Where a command finds the running system: the environment when it says so, else this clone's stack.json. */
 export interface Context {
   readonly api: string;
+  /** Base URL of the console; null where there is none. */
+  readonly console: string | null;
   readonly apiKey: string;
   readonly kafka: string;
   readonly registry: string;
@@ -22,6 +24,7 @@ export async function contextOf(): Promise<Context> {
   };
   return {
     api: pick(env.VOLLEY_API_URL, stack?.api, 'VOLLEY_API_URL'),
+    console: stack?.console ?? null,
     apiKey: pick(env.VOLLEY_API_KEY, stack?.api_key, 'VOLLEY_API_KEY'),
     kafka: pick(env.VOLLEY_KAFKA_BROKERS, stack?.kafka, 'VOLLEY_KAFKA_BROKERS'),
     registry: pick(env.VOLLEY_REGISTRY_URL, stack?.registry, 'VOLLEY_REGISTRY_URL'),

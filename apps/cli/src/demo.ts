@@ -8,7 +8,7 @@ import { peopleNdjson } from './people.ts';
 import { dataDir, home, samplesDir } from './places.ts';
 import { reportLines } from './report.ts';
 import { readStackFile, type StackFile } from './stack-file.ts';
-import { bringUp, type Running } from './up.ts';
+import { bringUp, consoleAddress, type Running } from './up.ts';
 
 export interface DemoOptions {
   readonly once: boolean;
@@ -72,9 +72,13 @@ async function runCampaign(
   const sentAtMs = performance.now();
   const { queued } = await api.request<{ queued: number }>('POST', `/v1/campaigns/${campaign.campaign_id}/send`);
   print(`sending campaign ${campaign.campaign_id} to ${queued} recipients`);
+  // Whoever reads the JSON has the key from stack.json; a log of progress is no place for it.
+  const at = `/campaigns/${campaign.campaign_id}`;
+  const page = stack.console ? (options.json ? stack.console + at : consoleAddress(stack, at)) : undefined;
+  if (page) print(`  watch it live: ${page}`);
   const end = await watch(api, campaign.campaign_id, { stallMs: 60_000 });
-  const report = await reportOf(api, stack.clickhouse, campaign.campaign_id, sentAtMs, end);
-  for (const line of reportLines(report, !options.json && process.stdout.isTTY)) print(line);
+  const report = await reportOf(api, stack, campaign.campaign_id, sentAtMs, end);
+  for (const line of reportLines(report, !options.json && process.stdout.isTTY, page)) print(line);
   let mailsOk = true;
   if (mail) {
     const doubled = [...mail.received.values()].filter((n) => n > 1).length;

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { buildConsole } from '@volley/console/build';
 import {
   type RunningStack,
   type StackOptions,
@@ -28,6 +29,8 @@ export interface PlatformOptions
   readonly serviceEnv?: Partial<Record<ServiceName, Readonly<Record<string, string | undefined>>>>;
   readonly dispatchers?: number;
   readonly sinks?: number;
+  /** Builds the console when it has changed, and serves it. Default false. */
+  readonly console?: boolean;
   /** Default true: the processes that do replays. */
   readonly replays?: boolean;
   readonly signal?: AbortSignal;
@@ -78,6 +81,10 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   let replays: SupervisedService[] = [];
   const pids = new Map<string, number>();
   const { signal } = options;
+  // Made while the stores start, when something of it has changed: a second or two.
+  const built = options.console
+    ? buildConsole().catch((error: Error) => void options.log(`the console cannot be built: ${error.message}`))
+    : undefined;
   const stack = await startStack(options);
   timings.stores = performance.now() - startedMs;
 
@@ -119,6 +126,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
     signal?.throwIfAborted();
 
     const servicesStartMs = performance.now();
+    const consoleDir = await built;
     const adminPort = Number(process.env.VOLLEY_ADMIN_PORT ?? 9464);
     const httpPort = await pick(Number(process.env.VOLLEY_HTTP_PORT ?? 8080));
     const api = `http://127.0.0.1:${httpPort}`;
@@ -127,7 +135,12 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
         service: 'ingest-api',
         slot: 0,
         port: await pick(adminPort),
-        env: { VOLLEY_HTTP_PORT: String(httpPort), VOLLEY_API_KEYS: apiKeys(apiKey), VOLLEY_API_KEYS_FILE: undefined },
+        env: {
+          VOLLEY_HTTP_PORT: String(httpPort),
+          VOLLEY_API_KEYS: apiKeys(apiKey),
+          VOLLEY_API_KEYS_FILE: undefined,
+          ...(consoleDir ? { VOLLEY_CONSOLE_DIR: consoleDir } : {}),
+        },
       },
     ];
     for (let slot = 0; slot < (options.dispatchers ?? 1); slot++)
@@ -184,7 +197,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
       stop,
       describe: () => ({
         api,
-        console: null,
+        console: consoleDir ? api : null,
         ...stack.addresses,
         api_key: apiKey,
         admin: Object.fromEntries(

@@ -39,7 +39,8 @@ export function histogramLines(histogram: Report['histogram']): string[] {
   return histogram.map((h) => `  ${`≤ ${ms(h.upTo)}`.padStart(10)} ${bar(h.count / most).padEnd(WIDTH)} ${h.count}`);
 }
 
-export function reportLines(r: Report, colour: boolean): string[] {
+/** `page`: address of the campaign in the console, with what it needs to be opened. */
+export function reportLines(r: Report, colour: boolean, page?: string): string[] {
   const paint = (style: 'bold' | 'green' | 'red', text: string) => (colour ? styleText(style, text) : text);
   const verdict = r.accounted
     ? paint('green', `all ${r.total} accounted for, each exactly once in ClickHouse`)
@@ -58,6 +59,6 @@ export function reportLines(r: Report, colour: boolean): string[] {
     ...histogramLines(r.histogram),
     '',
     `  API      ${r.api}`,
-    ...(r.console ? [`  Console  ${r.console}`] : []),
+    ...(page ? [`  Console  ${page}`] : []),
   ];
 }

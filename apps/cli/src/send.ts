@@ -61,7 +61,7 @@ export async function send(options: SendOptions): Promise<number> {
     return 0;
   }
   const end = await watch(api, campaign.campaign_id, { stallMs: 600_000 });
-  const report = await reportOf(api, context.clickhouse, campaign.campaign_id, sentAtMs, end);
+  const report = await reportOf(api, context, campaign.campaign_id, sentAtMs, end);
   for (const line of reportLines(report, !options.json && process.stdout.isTTY)) print(line);
   if (options.json) printJson(report);
   return report.accounted && report.status === 'completed' ? 0 : 1;

@@ -38,8 +38,13 @@ function count(name: string): number {
   return value;
 }
 
+/** With the key behind `#`: the page takes it into its session and out of its address; no server ever sees it there. */
+export const consoleAddress = (stack: StackFile, path = '/'): string =>
+  `${stack.console}${path}#key=${encodeURIComponent(stack.api_key)}`;
+
 export function describeLines(stack: StackFile): string[] {
   return [
+    ...(stack.console ? [`Console     ${consoleAddress(stack)}`] : []),
     `API         ${stack.api}`,
     `API key     ${stack.api_key}`,
     `OpenAPI     ${stack.api}/openapi.json`,
@@ -91,6 +96,7 @@ export async function bringUp(
     env,
     dispatchers: count('VOLLEY_DISPATCHERS'),
     sinks: count('VOLLEY_SINKS'),
+    console: true,
     signal: abort.signal,
     log,
     onCrash(component, tail) {

@@ -191,6 +191,78 @@ export const EXAMPLES: Readonly<Record<string, Example>> = {
       ...known,
     },
   },
+  getMessageBody: {
+    answer: {
+      message_id: audienceMessage.message_id,
+      campaign_id,
+      recipient: audienceMessage.recipient,
+      content_type: 'text/plain',
+      from: 'Shop <news@shop.example>',
+      reply_to: null,
+      subject: 'Ann, it is here',
+      body: 'Hi Ann, your order has arrived.',
+      error: null,
+    },
+  },
+  listCampaigns: {
+    answer: {
+      data: [
+        {
+          campaign_id,
+          status: 'draft',
+          version: 1,
+          name: 'Spring sale',
+          template: 'Hi {{name}}',
+          subject: '',
+          from: '',
+          reply_to: '',
+          content_type: 'text/plain',
+          channel: 'webhook',
+          provider: 'webhook',
+          segment_rule: 'vip,tw',
+          lane: 'bulk',
+          rate_per_second: null,
+          max_attempts: null,
+          expires_at: null,
+          expected: 0,
+          created_at: '2026-11-21T09:58:12.020Z',
+          updated_at: '2026-11-21T09:58:12.020Z',
+          sent_at: null,
+          ended_at: null,
+        },
+      ],
+      next_cursor: null,
+    },
+  },
+  previewCampaign: {
+    answer: {
+      total: 2_140,
+      explanation: 'tagged vip and tagged tw',
+      sample: [{ recipient: 'ann@example.org', rendered: 'Hi Ann', subject: '', error: null }],
+    },
+  },
+  listProviders: {
+    answer: {
+      data: [
+        {
+          name: 'mail',
+          channel: 'smtp',
+          is_default: true,
+          from: 'Shop <news@shop.example>',
+          rate_per_second: 500,
+          concurrency: 64,
+        },
+        {
+          name: 'hooks',
+          channel: 'webhook',
+          is_default: true,
+          from: null,
+          rate_per_second: null,
+          concurrency: null,
+        },
+      ],
+    },
+  },
   testCampaign: { request: { to: 'ann@example.org' }, answer: { message_id } },
   closeCampaign: { answer: { campaign_id, status: 'running' } },
   getPipeline: {

@@ -111,7 +111,14 @@ const page = { cursor: cursor.optional(), limit: limit(50) };
 
 export const queries = {
   none: z.strictObject({}),
-  campaigns: z.strictObject({ ...page, status: z.enum(CAMPAIGN_STATUSES as readonly ['draft']).optional() }),
+  campaigns: z.strictObject({
+    ...page,
+    status: z.enum(CAMPAIGN_STATUSES as readonly ['draft']).optional(),
+    name: content.name
+      .optional()
+      .meta({ description: 'A part of the name, without case; no character is a wildcard.' }),
+    channel: z.enum(CHANNELS).optional(),
+  }),
   contactImport: z.strictObject({
     add_tag: z.string().min(1).max(64).optional().meta({
       description: 'Added to the tags of every contact of this import, beside those it has or is given.',
@@ -210,6 +217,7 @@ export const accepted = z
 export const preview = z
   .object({
     total: count,
+    explanation: z.string().meta({ description: 'The segment rule in words: `everyone`, `tagged vip and tagged tw`.' }),
     sample: z.array(
       z.object({
         recipient: z.string(),

@@ -101,6 +101,27 @@ export const failures = z
 export const messagePage = listOf(message).extend(known);
 export const messageAnswer = messageDetail.extend(known).meta({ id: 'MessageDetail' });
 
+export const messageBody = z
+  .object({
+    message_id: z.string(),
+    campaign_id: z.string(),
+    recipient: z.string(),
+    content_type: z.string(),
+    from: z
+      .string()
+      .nullable()
+      .meta({ description: "The campaign's, else the provider's as configured now; null: no sender is told." }),
+    reply_to: z.string().nullable(),
+    subject: z.string().nullable().meta({ description: 'null with an error; empty where the campaign has none.' }),
+    body: z.string().nullable().meta({ description: 'null with an error.' }),
+    error: z
+      .object({ reason: z.string(), detail: z.string() })
+      .nullable()
+      .meta({ description: 'Why it cannot be rendered; reasons are those of delivery events.' }),
+  })
+  .meta({ id: 'MessageBody' });
+
 export type SeriesView = z.infer<typeof series>;
 export type HistogramView = z.infer<typeof histogram>;
+export type MessageBodyView = z.infer<typeof messageBody>;
 export type FailuresView = z.infer<typeof failures>;

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { audit, auditQuery, campaignAudit } from './http-audit.ts';
 import { deadLetterRoutes } from './http-dead-letters.ts';
 import { pipeline } from './http-pipeline.ts';
+import { providerList } from './http-providers.ts';
 import { replayRoutes } from './http-replays.ts';
 import {
   accepted,
@@ -21,7 +22,15 @@ import {
   testAccepted,
   testRequest,
 } from './http-schemas.ts';
-import { failures, histogram, messageAnswer, messagePage, series, statisticsQueries } from './http-statistics.ts';
+import {
+  failures,
+  histogram,
+  messageAnswer,
+  messageBody,
+  messagePage,
+  series,
+  statisticsQueries,
+} from './http-statistics.ts';
 
 export {
   type AuditView,
@@ -43,6 +52,7 @@ export {
 } from './http-dead-letters.ts';
 export { EXAMPLES, type Example } from './http-examples.ts';
 export type { PipelineView } from './http-pipeline.ts';
+export type { ProviderListView } from './http-providers.ts';
 export {
   type ReplayPlanView,
   type ReplayRequest,
@@ -81,7 +91,13 @@ export {
   stats,
   testRequest,
 } from './http-schemas.ts';
-export { type FailuresView, type HistogramView, MAX_STEPS, type SeriesView } from './http-statistics.ts';
+export {
+  type FailuresView,
+  type HistogramView,
+  MAX_STEPS,
+  type MessageBodyView,
+  type SeriesView,
+} from './http-statistics.ts';
 
 /** The HTTP API as one table of routes. Schemas of requests and answers stand in http-schemas.ts. */
 export interface Route {
@@ -265,6 +281,15 @@ export const ROUTES = {
     answer: messageAnswer,
     problems: ['not_found'],
   },
+  getMessageBody: {
+    method: 'get',
+    path: '/v1/messages/{id}/body',
+    summary:
+      'One message as its recipient gets it, rendered again; what is in no list (a test, a direct message without an event) is not found',
+    status: 200,
+    answer: messageBody,
+    problems: ['not_found', 'log_truncated', 'busy'],
+  },
   testCampaign: {
     method: 'post',
     path: `${byId}/test`,
@@ -288,6 +313,13 @@ export const ROUTES = {
     answer: directAccepted,
     also: { status: 200, answer: directReport },
     problems: ['not_found', 'illegal_transition', 'conflict', 'busy'],
+  },
+  listProviders: {
+    method: 'get',
+    path: '/v1/providers',
+    summary: 'The configured providers, without addresses and secrets',
+    status: 200,
+    answer: providerList,
   },
   getPipeline: {
     method: 'get',

@@ -64,14 +64,14 @@ test('a second signal within a second is the same one: the stop goes on', async 
 test('a signal that comes later means now: exit 1 without the rest of the stop', async (t) => {
   const run = start('hangs', '60000');
   await run.saw('ready');
+  const startMs = performance.now();
   run.child.kill('SIGTERM');
   await run.saw('second stops');
-  const startMs = performance.now();
   const repeat = setInterval(() => run.child.kill('SIGTERM'), 100);
   t.is(await run.exit, 1);
   clearInterval(repeat);
   const tookMs = performance.now() - startMs;
-  t.true(tookMs > 800 && tookMs < 10_000, `${tookMs} ms`);
+  t.true(tookMs >= 999 && tookMs < 30_000, `${tookMs} ms`);
   t.notRegex(said(run).join(), /first stops/);
 });
 

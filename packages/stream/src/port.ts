@@ -183,6 +183,7 @@ export interface ConsumerOptions {
 /** Reads [from, to) of each range once, in offset order per partition, without a lasting group. */
 export interface RangeOptions {
   readonly ranges: readonly (TopicPartition & { from: number; to: number })[];
+  /** What it throws ends the read, which rejects with it: nothing is handed over after that. */
   readonly onRecord: (record: StreamRecord) => void;
   /** Rejects with StreamUnavailable when the ranges were not read by then. Default 60,000 ms. */
   readonly deadlineMs?: number;

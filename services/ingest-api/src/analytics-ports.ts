@@ -79,6 +79,12 @@ export interface DirectWant extends StateFilter {
   /** Without case. */
   readonly recipient?: string;
 }
+/** Lane and partition are those of its events. */
+export interface MessagePlace {
+  readonly lane: string;
+  readonly partition: number;
+  readonly queuedAtMs: number;
+}
 export interface DirectStates {
   readonly found: readonly MessageState[];
   /** The id up to which it looked, found less than `limit`, and there may be more; undefined: to the end. */
@@ -107,6 +113,8 @@ export interface MessageIndex {
   ): Promise<Known<number[]>>;
   /** Of a direct message; undefined: nothing is known of it. */
   directState(campaign: CampaignKey, messageId: string, gone?: AbortSignal): Promise<Known<MessageState | undefined>>;
+  /** Where a direct message has events, and when the latest run of these was queued; none: nothing is known of it. */
+  directPlaces(campaign: CampaignKey, messageId: string, gone?: AbortSignal): Promise<Known<MessagePlace[]>>;
   /** Of direct messages, by their ids: the first `limit` that match. It looks through a bounded number of them. */
   directStates(campaign: CampaignKey, want: DirectWant, gone?: AbortSignal): Promise<Known<DirectStates>>;
   /** Events of one message in the order of the log, repeats marked. */

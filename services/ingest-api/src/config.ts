@@ -81,6 +81,12 @@ export const settingsTable = {
     max: 65_535,
     meaning: 'Port of the API; 0 takes a free one.',
   }),
+  consoleDir: setting<string>({
+    env: 'VOLLEY_CONSOLE_DIR',
+    type: 'string',
+    default: '',
+    meaning: 'Folder with the built console, served under /. Empty: there is no console, / says what this is.',
+  }),
   adminHost: setting<string>({
     env: 'VOLLEY_ADMIN_HOST',
     type: 'string',

@@ -20,6 +20,7 @@ import { createAuditReader } from './adapters/clickhouse/audit.ts';
 import { createDeadLetterIndex } from './adapters/clickhouse/dead-letters.ts';
 import { createRehearsalReader } from './adapters/clickhouse/rehearsals.ts';
 import { createKeyCheck } from './adapters/http/auth.ts';
+import { createConsole } from './adapters/http/console.ts';
 import { createHandlers } from './adapters/http/handlers.ts';
 import { startHttp } from './adapters/http/server.ts';
 import { type RoleLoop, startLoop } from './adapters/loop.ts';
@@ -54,6 +55,7 @@ import { createVersionWatch } from './core/version-watch.ts';
 import { DIRECT_DEADLINE_MS as deadlineMs, directLater } from './direct.ts';
 import { createFreshness } from './freshness.ts';
 import { createLetterReader } from './letters.ts';
+import { createMessageBodies } from './message-bodies.ts';
 import { createMessageReads } from './messages.ts';
 import { metricCatalogue } from './metrics.ts';
 import { createOverview } from './overview.ts';
@@ -73,6 +75,7 @@ import {
 import type { LiveProgress, Round } from './ports.ts';
 import { createQueueAges } from './queue-ages.ts';
 import { createReadiness } from './readiness.ts';
+import { createRecordFinder } from './record-finder.ts';
 import { rehearsalSide } from './rehearsal-role.ts';
 import { createCampaignReader } from './relay.ts';
 import { createReports } from './reports.ts';
@@ -197,6 +200,8 @@ if (has('http')) {
   const progress = { progress: createProgressReader(pool), live: liveNow, freshness };
   const reads = readSide(common, { store, contacts, ...progress, analytics });
   const frozen = createFrozenRecipients(pool);
+  const find = createRecordFinder({ ...systemClock, client, topics });
+  const desk = { ...letters, tenant: TENANT, jobs: createRedriveJobs(pool), newId: () => v7() };
   const direct = directLater();
   const dispatchers = createDispatcherReader(pool);
   const overview = createOverview({ client, dispatchers, namespace: s.namespace, clock: systemClock });
@@ -214,20 +219,20 @@ if (has('http')) {
     contacts,
     reports: createReports({ ...systemClock, store, figures: analytics }),
     messages: createMessageReads({ ...systemClock, store, contacts, frozen, index: analytics }),
+    bodies: createMessageBodies({ ...common, ...letters, store, frozen, index: analytics, find }),
     view: campaignView,
     parseSegment,
-    deadLetters: deadLetterSide(common, {
-      ...letters,
-      tenant: TENANT,
-      jobs: createRedriveJobs(pool),
-      newId: () => v7(),
-    }),
+    deadLetters: deadLetterSide(common, desk),
     auditor: auditorOn(createAuditStore(pool)),
     replays,
+    providers: common.providers,
     overview,
     openApi: openApiDocument(),
     streams: (n) => metric.streams.set(n),
   });
+  const pages = s.consoleDir === '' ? undefined : createConsole(s.consoleDir);
+  if (s.consoleDir !== '' && !pages)
+    log.warn({ dir: s.consoleDir }, 'VOLLEY_CONSOLE_DIR has no index.html: there is no console');
   const http = await startHttp({
     host: s.httpHost,
     port: s.httpPort,
@@ -239,6 +244,7 @@ if (has('http')) {
       if (operation !== 'campaignStatsStream') metric.requestSeconds.observe(seconds, { operation });
     },
     stopping: () => lifecycle.stopping(),
+    console: pages,
   });
   lifecycle.add({
     name: 'http',
@@ -252,15 +258,8 @@ if (has('http')) {
     const producer = await whenThere('the log', () => client.producer(named));
     const id = await whenThere('schema registry', () => schemas.idOf(topics.messages.transactional, 'Message'));
     const { direct: there, redo } = directSide(common, {
-      ...{
-        store: createDirectStore(pool, failpoints),
-        campaigns: store,
-        contacts,
-        commands,
-        client,
-        producer,
-        random: identity.random,
-      },
+      ...{ ...identity, store: createDirectStore(pool, failpoints), campaigns: store },
+      ...{ contacts, commands, client, producer },
       admin: await whenThere('the log', () => client.admin()),
       dispatchers: groupsOf(s.namespace).dispatcher,
       backlogMark: s.backlogMark,

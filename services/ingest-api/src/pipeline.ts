@@ -12,6 +12,7 @@
  *   rehearsal  a campaign copied, and sent by all of that to a provider that sends nothing  rehearsal-role.ts
  *   queries    counts, percentiles, previews                                               queries.ts
  *              a campaign over time; its messages, one by one                  reports.ts, messages.ts
+ *              one message as its recipient gets it                            message-bodies.ts
  *   audit      what was accepted, counted and stored, compared                             audit.ts
  *   replay     a part of the log again: made and steered here, done by sink and dispatcher  replays.ts
  *

@@ -70,11 +70,20 @@ export interface CampaignTransaction {
 /** `undo`: rolls everything back and still answers. */
 export type Outcome<T> = { readonly commit: T } | { readonly undo: T };
 
+export interface CampaignPage {
+  readonly before?: string;
+  readonly status?: string;
+  /** A part of the name, without case. */
+  readonly name?: string;
+  readonly channel?: string;
+  readonly limit: number;
+}
+
 export interface CampaignStore {
   transaction<T>(work: (tx: CampaignTransaction) => Promise<Outcome<T>>): Promise<T>;
   find(tenantId: string, campaignId: string): Promise<Campaign | undefined>;
   /** Newest first, below `before`. */
-  list(tenantId: string, page: { before?: string; status?: string; limit: number }): Promise<Campaign[]>;
+  list(tenantId: string, page: CampaignPage): Promise<Campaign[]>;
   /** With an id in this range, both ends included. */
   between(tenantId: string, range: { from: string; to: string }): Promise<Campaign[]>;
 }
@@ -268,6 +277,8 @@ export interface ContactImport {
 
 export interface Preview {
   readonly total: number;
+  /** The segment rule in words. */
+  readonly explanation: string;
   readonly sample: readonly {
     readonly recipient: string;
     readonly rendered: string | null;

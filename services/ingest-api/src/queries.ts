@@ -5,7 +5,7 @@ import { furthest } from './core/freshness.ts';
 import { varsOf } from './core/message.ts';
 import { expectedOf, newestSum } from './core/progress.ts';
 import { fail, ok } from './core/result.ts';
-import { parseSegment } from './core/segment.ts';
+import { explainSegment, parseSegment } from './core/segment.ts';
 import { statsView } from './core/stats.ts';
 import type { Freshness } from './freshness.ts';
 import type { CampaignReads, CampaignStore, ContactStore, LiveProgress, Preview, ProgressReader } from './ports.ts';
@@ -96,7 +96,7 @@ export function createReads(deps: {
         );
         await new Promise(setImmediate);
       }
-      return ok({ total, sample });
+      return ok({ total, explanation: explainSegment(segment.value), sample });
     },
   };
 }

@@ -8,8 +8,9 @@ import type { OutgoingRecord, StreamClient, StreamProducer, StreamRecord } from 
 import { StreamUnavailable } from '@volley/stream';
 import { createKafkaClient } from '@volley/stream/kafka';
 import test from 'ava';
-import type { MessageState } from '../src/analytics-ports.ts';
+import type { MessagePlace, MessageState } from '../src/analytics-ports.ts';
 import { createLaneLog } from '../src/lane-log.ts';
+import { createRecordFinder } from '../src/record-finder.ts';
 import { analyticsOf } from './support/analytics.ts';
 import { KEY, startTestApi, type TestApi } from './support/api.ts';
 import { createTestDatabase, type TestDatabase } from './support/database.ts';
@@ -27,6 +28,8 @@ let real: StreamProducer;
 let callsLeft = Number.POSITIVE_INFINITY;
 let backlog: number | undefined;
 const states = new Map<string, MessageState>();
+/** What ClickHouse would say of where the events of a message are. */
+let places: MessagePlace[] = [];
 
 test.before(async () => {
   const kafka = process.env.VOLLEY_TEST_KAFKA;
@@ -57,7 +60,8 @@ test.before(async () => {
     },
     redoMs: 0,
     roomWaitMs: 0,
-    analytics: analyticsOf(states),
+    analytics: { ...analyticsOf(states), directPlaces: async () => ({ value: places, asOfMs: null }) },
+    find: createRecordFinder({ client, topics, monotonicMs: systemClock.monotonicMs }),
   });
 });
 test.after.always(async () => {
@@ -104,6 +108,21 @@ test.serial('one message: 202 after the log has it; the same id again is a dupli
   t.deepEqual((await post(id, { to }, { 'idempotency-key': '"k"' })).body.duplicate, true);
   t.is(await totalOf(id), 2);
   t.is((await api.call('GET', `/v1/campaigns/${id}`)).body.status, 'running');
+});
+
+test.serial('the body of a direct message is rendered of its record in the log', async (t) => {
+  const id = await api.create({ template: '{{name}}: {{n}}' });
+  const queuedAtMs = Date.now();
+  t.is((await upload(id, Array.from({ length: 500 }, (_, i) => line(i)).join(''))).body.accepted, 500);
+  const message_id = directMessageIdOf(id, 'm321');
+  const body = async () => (await api.call('GET', `/v1/messages/${message_id}/body`)).body;
+  t.like(await body(), { code: 'not_found' }, 'it has no event');
+  const partitions = [0, 1, 2];
+  places = partitions.map((partition) => ({ lane: 'bulk', partition, queuedAtMs }));
+  t.like(await body(), { campaign_id: id, recipient: 'p321@b.example', body: 'P 321: 321', error: null });
+  places = partitions.map((partition) => ({ lane: 'bulk', partition, queuedAtMs: queuedAtMs + 60_000 }));
+  t.like(await body(), { code: 'not_found' }, 'nothing was written at that time');
+  places = [];
 });
 
 const REFUSED: [string, unknown, number, string][] = [

@@ -101,6 +101,7 @@ test('preview: a template that takes its time for every row ends as a refusal th
   const s = await w.start('a', { clock });
   const id = await sent(s, 100);
   const few = await s.reads.preview(id, 10);
+  t.is(few.ok && few.value.explanation, 'tagged all');
   t.is(few.ok && few.value.sample.length, 10);
   const many = await s.reads.preview(id, 100);
   t.is(many.ok ? '' : many.failure.code, 'template_invalid');

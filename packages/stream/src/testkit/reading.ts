@@ -125,6 +125,20 @@ export function reading(declare: Declare): void {
     t.is(read.get(2)?.length, 0);
   });
 
+  declare('a read whose handler throws ends there, with that error', async ({ t, client, topic, fill }) => {
+    const from = await topic(2);
+    for (const partition of [0, 1]) await fill(from, partition, 10);
+    let read = 0;
+    const enough = new Error('enough');
+    const onRecord = () => {
+      read += 1;
+      if (read === 3) throw enough;
+    };
+    const ranges = [0, 1].map((partition) => ({ topic: from, partition, from: 0, to: 10 }));
+    t.is(await t.throwsAsync(client.readRanges({ ranges, onRecord })), enough);
+    t.is(read, 3);
+  });
+
   declare('a range that the log no longer or not yet has is an error', async ({ t, client, harness, topic, fill }) => {
     const from = await topic(1);
     await fill(from, 0, 10);

@@ -48,6 +48,19 @@ export function parseSegment(rule: string): Result<Segment> {
   return ok({ kind: 'tags', all: [...tags] });
 }
 
+/** A tag of several words stands in quotes, which no tag has itself. */
+const shown = (tag: string): string => (/\s/.test(tag) ? `"${tag}"` : tag);
+
+/** The rule as a person says it: what it was read as, and not what was typed. */
+export function explainSegment(segment: Segment): string {
+  switch (segment.kind) {
+    case 'everyone':
+      return 'everyone';
+    case 'tags':
+      return segment.all.map((tag) => `tagged ${shown(tag)}`).join(' and ');
+  }
+}
+
 const invalid = (detail: string, column: number) =>
   fail({
     code: 'segment_invalid',

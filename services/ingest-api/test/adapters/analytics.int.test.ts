@@ -136,6 +136,10 @@ test.serial('direct messages by their ids, although none has a place', async (t)
   const known = await analytics.directState(of(DIRECT), one);
   t.like(known.value, { message_id: one, ordinal: 0, status: 'sent', recipient: 'D0@b.example' });
   t.is((await analytics.timeline(of(DIRECT), one)).value.timeline.length, 2);
+  t.deepEqual((await analytics.directPlaces(of(DIRECT), one)).value, [
+    { lane: 'bulk', partition: 0, queuedAtMs: at('10:00:00') },
+  ]);
+  t.deepEqual((await analytics.directPlaces(of(DIRECT), directMessageIdOf(DIRECT, 'x'))).value, []);
   t.is((await analytics.directState(of(DIRECT), directMessageIdOf(DIRECT, 'x'))).value, undefined);
   const page = async (want: object = {}) =>
     (await analytics.directStates(of(DIRECT), { after: '', limit: 10, ...want })).value.found.map((s) => s.message_id);

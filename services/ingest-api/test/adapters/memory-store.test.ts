@@ -1,5 +1,6 @@
 import test from 'ava';
 import { createMemoryStore } from '../../src/adapters/memory/store.ts';
+import { campaignListSuite } from '../support/campaign-list-suite.ts';
 import { directSuite } from '../support/direct-suite.ts';
 import { redriveSuite } from '../support/redrive-suite.ts';
 import { replaySuite } from '../support/replay-suite.ts';
@@ -22,6 +23,7 @@ const open = async (): Promise<StoreUnderTest> => {
   };
 };
 storeSuite(test, 'memory', open);
+campaignListSuite(test, 'memory', open);
 redriveSuite(test, 'memory', open);
 directSuite(test, 'memory', open);
 replaySuite(test, 'memory', open);

@@ -71,7 +71,7 @@ const WITH_EXAMPLES = [
   ...['campaignStats', 'campaignSeries', 'campaignHistogram', 'campaignFailures', 'campaignMessages', 'getMessage'],
   ...['addMessages', 'testCampaign', 'closeCampaign', 'getPipeline', 'listDeadLetters', 'getDeadLetter'],
   ...['redriveDeadLetters', 'purgeDeadLetters', 'listRedrives', 'getRedrive', 'cancelRedrive'],
-  ...['campaignAudit', 'getAudit'],
+  ...['campaignAudit', 'getAudit', 'getMessageBody', 'listProviders', 'listCampaigns', 'previewCampaign'],
   ...['startReplay', 'listReplays', 'getReplay', 'pauseReplay', 'resumeReplay', 'cancelReplay', 'undoReplay'],
 ];
 for (const id of WITH_EXAMPLES) {

@@ -13,6 +13,7 @@ import { createProgressReader, createProgressStore } from '../../src/adapters/po
 import { createRedriveJobs, createRedriveStore } from '../../src/adapters/postgres/redrive-store.ts';
 import { forgetAudience } from '../../src/adapters/postgres/rehearsal-store.ts';
 import { createReplayStore } from '../../src/adapters/postgres/replay-store.ts';
+import { campaignListSuite } from '../support/campaign-list-suite.ts';
 import { createTestDatabase, inert, type TestDatabase } from '../support/database.ts';
 import { directSuite } from '../support/direct-suite.ts';
 import { redriveSuite } from '../support/redrive-suite.ts';
@@ -59,6 +60,7 @@ const open = async (): Promise<StoreUnderTest> => {
   };
 };
 storeSuite(test, 'Postgres', open);
+campaignListSuite(test, 'Postgres', open);
 redriveSuite(test, 'Postgres', open);
 directSuite(test, 'Postgres', open);
 replaySuite(test, 'Postgres', open);

@@ -1,6 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { parseSegment, tagProblem } from '../../src/core/segment.ts';
+import { explainSegment, parseSegment, tagProblem } from '../../src/core/segment.ts';
 
 const READS: [rule: string, tags: string[]][] = [
   ['vip', ['vip']],
@@ -48,6 +48,22 @@ for (const [rule, code, column] of REFUSES) {
       t.is(parsed.failure.code, code as never);
       t.like(parsed.failure.errors?.[0], { pointer: '/segment_rule', line: 1, column });
     }
+  });
+}
+
+const EXPLAINS: [rule: string, words: string][] = [
+  ['', 'everyone'],
+  ['  ', 'everyone'],
+  ['vip', 'tagged vip'],
+  ['vip,tw', 'tagged vip and tagged tw'],
+  [' vip , tw,vip ', 'tagged vip and tagged tw'],
+  ['new customer,台北', 'tagged "new customer" and tagged 台北'],
+  ['android,b,c.d/e@f', 'tagged android and tagged b and tagged c.d/e@f'],
+];
+for (const [rule, words] of EXPLAINS) {
+  test(`${JSON.stringify(rule)} in words: ${words}`, (t) => {
+    const parsed = parseSegment(rule);
+    t.is(parsed.ok && explainSegment(parsed.value), words);
   });
 }
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { topicsOf } from '@volley/contract';
+import { createDecoder, topicsOf } from '@volley/contract';
 import type { Provider } from '@volley/contract/providers';
 import { createMetrics, type Failpoints, systemClock } from '@volley/runtime';
 import { type StreamProducer, StreamUnavailable } from '@volley/stream';
@@ -22,6 +22,8 @@ import type { DeadLetterDesk } from '../../src/dead-letter-ports.ts';
 import { createDirect, createRedo } from '../../src/direct.ts';
 import type { LaneLog } from '../../src/direct-ports.ts';
 import type { Freshness } from '../../src/freshness.ts';
+import { createMessageBodies } from '../../src/message-bodies.ts';
+import type { RecordFinder } from '../../src/message-body-ports.ts';
 import { createMessageReads } from '../../src/messages.ts';
 import { metricCatalogue } from '../../src/metrics.ts';
 import type { Overview } from '../../src/overview-ports.ts';
@@ -30,7 +32,7 @@ import { StoreUnavailable } from '../../src/ports.ts';
 import type { ReplayDesk } from '../../src/replay-ports.ts';
 import { createReports } from '../../src/reports.ts';
 import { inert } from './database.ts';
-import { encoderOf, silent } from './log.ts';
+import { createTestSchemas, encoderOf, silent } from './log.ts';
 
 export const KEY = 'test-key';
 
@@ -45,6 +47,7 @@ export const absentAnalytics: Analytics = {
   states: away,
   queued: away,
   directState: away,
+  directPlaces: away,
   directStates: away,
   timeline: away,
 };
@@ -120,6 +123,7 @@ export async function startTestApi(
     overview?: Overview;
     auditor?: AuditDesk;
     replays?: ReplayDesk;
+    find?: RecordFinder;
     redoMs?: number;
     roomWaitMs?: number;
   } = {},
@@ -143,6 +147,7 @@ export async function startTestApi(
     lanes: o.lanes ?? noLanes,
     ...(o.roomWaitMs === undefined ? {} : { roomWaitMs: o.roomWaitMs }),
   };
+  const schemas = createTestSchemas();
   const { handlers, closeStreams } = createHandlers({
     tenant: TENANT,
     commands,
@@ -155,6 +160,12 @@ export async function startTestApi(
       ...systemClock,
       ...{ store, contacts, index: analytics, frozen: createFrozenRecipients(pool) },
     }),
+    bodies: createMessageBodies({
+      ...{ store, frozen: createFrozenRecipients(pool), index: analytics, providers },
+      ...{ decode: createDecoder('Message', schemas), loadSchema: (id: number) => schemas.load(id) },
+      find: o.find ?? (async () => 'absent'),
+    }),
+    providers,
     view: campaignView,
     parseSegment,
     direct: createDirect(directDeps),

@@ -12,6 +12,7 @@ import { bucketBelow } from '../../core/latency.ts';
 import { StoreUnavailable } from '../../ports.ts';
 import { createLatest } from './latest.ts';
 import {
+  directPlacesSql,
   directStateSql,
   directStatesSql,
   failuresSql,
@@ -136,6 +137,8 @@ export function createAnalytics(o: AnalyticsOptions): Analytics & { close(): Pro
       const found = await lists.ask<StateRow>({ ...directStateSql(of.campaign_id, messageId), of }, gone);
       return mapped(found, ([row]) => row && stateOf(row));
     },
+
+    directPlaces: (of, messageId, gone) => lists.ask({ ...directPlacesSql(of.campaign_id, messageId), of }, gone),
 
     async directStates(of, want, gone) {
       type Row = StateRow & { matches: number; last_id: string; looked: number };

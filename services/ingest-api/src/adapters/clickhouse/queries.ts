@@ -139,6 +139,15 @@ export const directStateSql = (campaign: string, message: string): Sql => ({
   limits: LISTS,
 });
 
+/** Where its record lies: dispatchers write what happened under the number of the partition that it came from. */
+export const directPlacesSql = (campaign: string, message: string): Sql => ({
+  sql: `SELECT lane, source_partition AS partition, toUnixTimestamp64Milli(max(e.queued_at)) AS "queuedAtMs"
+    FROM delivery_events AS e WHERE ${CAMPAIGN} AND ordinal = 0 AND message_id = {message:String}
+    GROUP BY lane, partition ORDER BY lane, partition LIMIT 4`,
+  params: { campaign, message },
+  limits: LISTS,
+});
+
 /**
  * Those that match, and the last one that was looked at: `last_id`, and how many of the window there were. Without a filter
  * all match, and the window is the page.

@@ -6,6 +6,7 @@ import type {
   Campaign,
   CampaignCommands,
   CampaignContent,
+  CampaignPage,
   CampaignReads,
   CampaignStore,
   CampaignView,
@@ -108,12 +109,12 @@ export function campaignHandlers(d: CampaignHandlerDeps) {
     },
 
     listCampaigns: async (r) => {
-      const { limit, cursor, status } = r.query as { limit: number; cursor?: string; status?: string };
+      const { limit, cursor, ...filter } = r.query as unknown as CampaignPage & { cursor?: string };
       const before = decodeCursor('campaigns', cursor, UUID);
       const found = await d.store.list(d.tenant, {
         limit: limit + 1,
+        ...filter,
         ...(before ? { before } : {}),
-        ...(status ? { status } : {}),
       });
       const page = found.slice(0, limit);
       const last = page.at(-1);

@@ -6,6 +6,7 @@ import { type DeadLetterHandlerDeps, deadLetterHandlers } from './dlq-handlers.t
 import { type MessageHandlerDeps, messageHandlers } from './message-handlers.ts';
 import type { Handlers } from './operation.ts';
 import { type PipelineHandlerDeps, pipelineHandlers } from './pipeline-handlers.ts';
+import { type ProviderHandlerDeps, providerHandlers } from './provider-handlers.ts';
 import { type ReplayHandlerDeps, replayHandlers } from './replay-handlers.ts';
 import { type ReportHandlerDeps, reportHandlers } from './report-handlers.ts';
 import { createStatsStreams } from './stats-stream.ts';
@@ -16,6 +17,7 @@ export type HandlerDeps = CampaignHandlerDeps &
   ReportHandlerDeps &
   DirectHandlerDeps &
   PipelineHandlerDeps &
+  ProviderHandlerDeps &
   AuditHandlerDeps &
   DeadLetterHandlerDeps &
   ReplayHandlerDeps & { readonly openApi: unknown; streams(open: number): void };
@@ -31,6 +33,7 @@ export function createHandlers(d: HandlerDeps): { handlers: Handlers; closeStrea
     ...directHandlers(d),
     ...deadLetterHandlers(d),
     ...pipelineHandlers(d),
+    ...providerHandlers(d),
     ...auditHandlers(d),
     ...replayHandlers(d),
     campaignStatsStream: streams.handler,

@@ -1,9 +1,11 @@
 import type { MessageFilter, MessageReads } from '../../analytics-ports.ts';
 import { hasNoAudience } from '../../core/campaign.ts';
+import type { MessageBodies } from '../../message-body-ports.ts';
 import type { CampaignStore } from '../../ports.ts';
 import { campaignIdOf } from './campaign-handlers.ts';
 import { decodeCursor, encodeCursor, UUID } from './cursor.ts';
 import { type Handlers, notFound, whileThere } from './operation.ts';
+import { failed } from './problem.ts';
 
 const ORDINAL = /^\d{1,10}$/;
 
@@ -11,6 +13,7 @@ export interface MessageHandlerDeps {
   readonly tenant: string;
   readonly store: CampaignStore;
   readonly messages: MessageReads;
+  readonly bodies: MessageBodies;
 }
 
 export function messageHandlers(d: MessageHandlerDeps) {
@@ -36,6 +39,13 @@ export function messageHandlers(d: MessageHandlerDeps) {
         const body = await d.messages.one(r.id, gone);
         if (!body) throw notFound('message');
         return { status: 200, body };
+      }),
+
+    getMessageBody: (r) =>
+      whileThere(r, async (gone) => {
+        const result = await d.bodies.of(r.id, gone);
+        if (!result.ok) throw failed(result.failure);
+        return { status: 200, body: result.value };
       }),
   } satisfies Partial<Handlers>;
 }

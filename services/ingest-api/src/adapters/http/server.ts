@@ -4,6 +4,7 @@ import Router from '@koa/router';
 import { type Operation, PROBLEMS, queries, ROUTES, type Route } from '@volley/contract/http';
 import type { Logger } from '@volley/runtime';
 import Koa from 'koa';
+import type { Console } from './console.ts';
 import { answerEarly } from './early-answer.ts';
 import { check, type Handlers } from './operation.ts';
 import { HttpProblem, problemAnswer, problemOf } from './problem.ts';
@@ -17,6 +18,8 @@ export interface HttpOptions {
   readonly log: Logger;
   answered(operation: string, status: number, seconds: number): void;
   stopping(): boolean;
+  /** The pages, which need no key: they ask for one. */
+  readonly console?: Console | undefined;
 }
 
 export interface HttpServer {
@@ -70,6 +73,7 @@ export function createApp(o: Omit<HttpOptions, 'host' | 'port'>): { app: Koa; ro
     ctx.set('X-Content-Type-Options', 'nosniff');
     if (o.stopping()) ctx.set('Connection', 'close');
     try {
+      if (o.console?.(ctx)) return;
       ctx.state.credential = authorize(ctx, o.allowed);
       await next();
       if (ctx.status === 404 && ctx.state.operation === undefined && ctx.respond !== false) throw nothingHere(ctx);

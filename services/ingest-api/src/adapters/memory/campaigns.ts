@@ -107,13 +107,17 @@ export function createMemoryCampaigns(state: MemoryState): CampaignStore {
       const row = state.campaigns.get(campaignId);
       return row !== undefined && visible(row, tenantId) ? campaignOf(row) : undefined;
     },
-    async list(tenantId, { before, status, limit }) {
+    async list(tenantId, { before, status, name, channel, limit }) {
       await later();
       return [...state.campaigns.values()]
         .filter((row) => visible(row, tenantId))
         .map(campaignOf)
         .filter(
-          (c) => (before === undefined || c.campaign_id < before) && (status === undefined || c.status === status),
+          (c) =>
+            (before === undefined || c.campaign_id < before) &&
+            (status === undefined || c.status === status) &&
+            (name === undefined || c.name.toLowerCase().includes(name.toLowerCase())) &&
+            (channel === undefined || c.channel === channel),
         )
         .sort((a, b) => (a.campaign_id < b.campaign_id ? 1 : -1))
         .slice(0, limit);

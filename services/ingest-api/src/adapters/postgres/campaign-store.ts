@@ -47,6 +47,9 @@ export const factOf = (row: FactRow): StoredFact => ({
 export const FACTS_SQL = `SELECT event_id, campaign_id, version, type, data, occurred_at
   FROM campaign_events WHERE campaign_id = ANY($1::uuid[]) ORDER BY campaign_id, version`;
 
+/** What a search looks for is text: its wildcards, and what takes their meaning away, are characters like others. */
+const escapeLike = (text: string): string => text.replace(/[\\%_]/g, '\\$&');
+
 function transactionOn(tx: Transaction): CampaignTransaction {
   /** Takes the row: whoever else commands this campaign waits for the end of this transaction. */
   async function isOutdated({ campaign_id, version }: Campaign): Promise<boolean> {
@@ -168,6 +171,11 @@ export function createCampaignStore(pool: Pool, failpoints: Failpoints): Campaig
       let where = 'tenant_id = $1 AND NOT deleted';
       if (page.before) where += ` AND campaign_id < $${values.push(page.before)}`;
       if (page.status) where += ` AND status = $${values.push(page.status)}`;
+      if (page.channel) where += ` AND channel = $${values.push(page.channel)}`;
+      // No index finds a part of a name. One that many have is found on the first rows, newest first; one that hardly any has
+      // costs a look at each row: 480 ms of 100,000 with 0.8 KB of template, 32 ms of 20,000 with 8 KB, which lie beside the row
+      // (EXPLAIN ANALYZE, 2026-11-22, 2 cores shared with other work).
+      if (page.name) where += ` AND name ILIKE $${values.push(`%${escapeLike(page.name)}%`)}`;
       const rows = await ask<CampaignRow>(
         pool,
         `SELECT state, accepted FROM campaigns WHERE ${where} ORDER BY campaign_id DESC LIMIT $2`,

@@ -1,0 +1,101 @@
+import type { ProblemView } from '@volley/contract/http';
+import { apiKey, setApiKey } from './key.ts';
+import { tellReached } from './reach.ts';
+
+/** An answer of the API that says why not: `application/problem+json`. */
+export class ApiProblem extends Error {
+  readonly problem: ProblemView;
+  /** Seconds; where the answer names them. */
+  readonly retryAfter: number | undefined;
+  constructor(problem: ProblemView, retryAfter?: number) {
+    super(problem.detail || problem.title);
+    this.problem = problem;
+    this.retryAfter = retryAfter;
+  }
+  get code() {
+    return this.problem.code;
+  }
+  get status() {
+    return this.problem.status;
+  }
+}
+
+/** Nobody answered: the API is away, or the network is. */
+export class Unreachable extends Error {}
+
+export type Query = Readonly<Record<string, string | number | boolean | undefined | null>>;
+
+export interface Call {
+  readonly method?: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  readonly query?: Query | undefined;
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export function addressOf(path: string, query: Query = {}): string {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== '');
+  const search = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
+  return search ? `${path}?${search}` : path;
+}
+
+export const authorization = (): Record<string, string> => {
+  const key = apiKey();
+  return key === null ? {} : { Authorization: `Bearer ${key}` };
+};
+
+/** What a response says went wrong, also when something between us and the API wrote it. */
+export async function problemOf(response: Response): Promise<ApiProblem> {
+  const { status } = response;
+  const text = await response.text().catch(() => '');
+  const retryAfter = Number(response.headers.get('retry-after')) || undefined;
+  try {
+    const problem = JSON.parse(text) as ProblemView;
+    if (typeof problem.code === 'string') return new ApiProblem(problem, retryAfter);
+  } catch {
+    // Not from the API.
+  }
+  const detail = `${status} ${response.statusText}`;
+  const code = status === 401 ? 'unauthorized' : status >= 500 ? 'unavailable' : 'internal';
+  return new ApiProblem({ type: 'about:blank', title: detail, status, code, detail, request_id: '' }, retryAfter);
+}
+
+/** One request, answered or thrown as `ApiProblem` or `Unreachable`. A key that is not accepted is asked for again. */
+export async function send(path: string, call: Call = {}): Promise<Response> {
+  const { method = 'GET', query, body, headers, signal } = call;
+  let response: Response;
+  try {
+    response = await fetch(addressOf(path, query), {
+      method,
+      headers: {
+        Accept: 'application/json',
+        ...authorization(),
+        ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(signal ? { signal } : {}),
+      cache: 'no-store',
+    });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    tellReached(false);
+    throw new Unreachable('The API does not answer.');
+  }
+  tellReached(true);
+  if (response.ok) return response;
+  const problem = await problemOf(response);
+  if (problem.code === 'unauthorized') setApiKey(null);
+  throw problem;
+}
+
+export async function ask<T>(path: string, call: Call = {}): Promise<T> {
+  const response = await send(path, call);
+  return (response.status === 204 ? undefined : await response.json()) as T;
+}
+
+/** With the ETag, for changes that must not overwrite somebody else's. */
+export async function askTagged<T>(path: string, call: Call = {}): Promise<{ value: T; etag: string | null }> {
+  const response = await send(path, call);
+  return { value: (await response.json()) as T, etag: response.headers.get('etag') };
+}

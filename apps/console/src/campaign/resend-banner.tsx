@@ -1,0 +1,99 @@
+import { useState } from 'react';
+import { Link } from 'react-router';
+import type { CampaignView, RedriveView, StatsView } from '../api/types.ts';
+import { formatCount, formatShare } from '../format.ts';
+import { JobBar, JobLeft, JobText } from '../redrive/job-progress.tsx';
+import { RedriveButton } from '../redrive/redrive-button.tsx';
+import { useJob } from '../redrive/use-job.ts';
+import { failuresOf } from '../states.ts';
+import { Badge } from '../ui/parts.tsx';
+import { resendOf } from './resend.ts';
+
+interface ResendBannerProps {
+  readonly campaign: CampaignView;
+  readonly status: string;
+  readonly underWay: boolean;
+  readonly stats: StatsView | undefined;
+  onStarted(): void;
+}
+
+/** After the end: who did not get it, and sending again to just those. Then how that goes. */
+export function ResendBanner({ campaign, status, underWay, stats, onStarted }: ResendBannerProps) {
+  const id = campaign.campaign_id;
+  const [jobId, setJobId] = useState<string>();
+  const { job } = useJob(jobId, id);
+  const failed = stats ? failuresOf(stats) : 0;
+  if (!stats || (!job && (underWay || failed === 0))) return null;
+  const resend = resendOf(campaign, status, stats, Date.now());
+  const isOver = !underWay && job?.status !== 'running';
+  const started = (redrive: RedriveView) => {
+    setJobId(redrive.redrive_id);
+    onStarted();
+  };
+  return (
+    <section
+      aria-label="Messages that did not go out"
+      className={`rounded-lg border-s-4 border-y border-e border-line bg-panel p-4 ${failed > 0 && isOver ? 'border-s-bad' : 'border-s-good'}`}
+    >
+      <div className="flex flex-wrap items-center justify-between gap-3">
+        <div className="min-w-0 flex-1 basis-72">
+          {job && (
+            <p role="status" className="num flex flex-wrap items-center gap-2 text-sm">
+              <Badge tone={job.status === 'running' || underWay ? 'info' : 'good'}>sent again</Badge>
+              <JobText job={job} />
+            </p>
+          )}
+          {failed > 0 ? (
+            <p className="mt-0.5">
+              <strong className="num">
+                {formatCount(failed)} of {formatCount(stats.total)} did not go out
+              </strong>{' '}
+              <span className="num text-soft">({formatShare(failed, stats.total)})</span>
+            </p>
+          ) : (
+            isOver && <p className="mt-0.5 font-semibold">None stands failed any more.</p>
+          )}
+          <Details stats={stats} whyNot={resend.whyNot} id={id} />
+        </div>
+        {/* Its dialog shows how it goes, so it stays when there is nothing to press any more. */}
+        <span className={resend.isPossible && isOver ? '' : '[&>button]:hidden'}>
+          <RedriveButton
+            kind="primary"
+            selection={{ campaign_id: id }}
+            label={`Send again to ${formatCount(resend.count)}`}
+            onStarted={started}
+          />
+        </span>
+      </div>
+      {job && job.status === 'running' && (
+        <div className="mt-3">
+          <JobBar job={job} />
+        </div>
+      )}
+      {job && <JobLeft job={job} />}
+    </section>
+  );
+}
+
+function Details({ stats, whyNot, id }: { stats: StatsView; whyNot: string | undefined; id: string }) {
+  const base = `/campaigns/${encodeURIComponent(id)}/messages?status=`;
+  const parts = [
+    { name: 'failed', count: stats.failed, text: 'refused for good' },
+    { name: 'dead', count: stats.dead, text: 'given up' },
+    { name: 'expired', count: stats.expired, text: 'past their deadline, which cannot be sent again' },
+  ].filter(({ count }) => count > 0);
+  if (parts.length === 0) return null;
+  return (
+    <p className="num text-sm text-soft">
+      {parts.map(({ name, count, text }, i) => (
+        <span key={name}>
+          {i > 0 && ', '}
+          <Link to={base + name} className="underline decoration-line underline-offset-3 hover:text-ink">
+            {formatCount(count)} {text}
+          </Link>
+        </span>
+      ))}
+      .{whyNot && ` ${whyNot}`}
+    </p>
+  );
+}

@@ -1,0 +1,3 @@
+import { Page } from '../ui/parts.tsx';
+
+export const FailuresPage = () => <Page title="Failures">…</Page>;

@@ -1,0 +1,160 @@
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { useCallback, useState } from 'react';
+import { Link, useParams, useSearchParams } from 'react-router';
+import { ask } from '../api/client.ts';
+import type { CampaignView, Known, StatsView } from '../api/types.ts';
+import { formatCount } from '../format.ts';
+import { MessageFilters } from '../messages/message-filters.tsx';
+import { MessageTable } from '../messages/message-table.tsx';
+import type { MessageFilters as Filters } from '../messages/use-message-list.ts';
+import { RedriveButton } from '../redrive/redrive-button.tsx';
+import { isUnderWay } from '../states.ts';
+import { Button } from '../ui/controls.tsx';
+import { Freshness } from '../ui/freshness.tsx';
+import { ForeignLine, Page, StatusBadge } from '../ui/parts.tsx';
+import { Empty, Failure } from '../ui/states.tsx';
+
+/** As many as one redrive may name. */
+const MAX_SELECTED = 1_000;
+const LOOK_MS = 2_000;
+
+export function MessagesPage() {
+  const { id = '' } = useParams();
+  const cache = useQueryClient();
+  const [search, setSearch] = useSearchParams();
+  const filters: Filters = {
+    status: search.get('status') ?? '',
+    recipient: search.get('recipient') ?? '',
+    reason: search.get('reason') ?? '',
+  };
+  const change = useCallback(
+    (part: Partial<Filters>) =>
+      setSearch(
+        (before) => {
+          const after = new URLSearchParams(before);
+          for (const [name, value] of Object.entries(part)) value ? after.set(name, value) : after.delete(name);
+          return after;
+        },
+        { replace: true },
+      ),
+    [setSearch],
+  );
+
+  const path = `/v1/campaigns/${encodeURIComponent(id)}`;
+  const campaign = useQuery({
+    queryKey: ['campaign', id, 'header'],
+    queryFn: ({ signal }) => ask<CampaignView>(path, { signal }),
+    refetchInterval: ({ state }) => (state.data && isUnderWay(state.data.status) ? LOOK_MS : false),
+  });
+  const isRunning = campaign.data !== undefined && isUnderWay(campaign.data.status);
+  const stats = useQuery({
+    queryKey: ['stats', id],
+    queryFn: ({ signal }) => ask<StatsView>(`${path}/stats`, { signal }),
+    refetchInterval: isRunning ? LOOK_MS : false,
+  });
+
+  const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
+  const select = useCallback(
+    (messageId: string, isSelected: boolean) =>
+      setSelected((before) => {
+        if (isSelected && before.size >= MAX_SELECTED) return before;
+        const after = new Set(before);
+        isSelected ? after.add(messageId) : after.delete(messageId);
+        return after;
+      }),
+    [],
+  );
+  const [known, setKnown] = useState<Known>();
+  const [refreshed, setRefreshed] = useState(0);
+  const kind = filters.status === 'failed' || filters.status === 'dead' ? filters.status : undefined;
+  // What leaves a filter moves all rows after it: only a list without one is renewed by itself.
+  const isLive = isRunning && filters.status === '' && filters.reason === '';
+
+  if (campaign.error && !campaign.data) {
+    return (
+      <Page title="Messages">
+        <Failure error={campaign.error} retry={() => void campaign.refetch()} />
+      </Page>
+    );
+  }
+  return (
+    <Page
+      title="Messages"
+      about={
+        <span className="flex min-h-6 min-w-0 items-center gap-2">
+          {campaign.data && (
+            <>
+              <Link to={`/campaigns/${id}`} className="min-w-0 text-accent hover:underline">
+                <ForeignLine text={campaign.data.name} />
+              </Link>
+              <StatusBadge status={campaign.data.status} />
+            </>
+          )}
+        </span>
+      }
+      actions={
+        <>
+          {selected.size > 0 && (
+            <>
+              <Button kind="quiet" onClick={() => setSelected(new Set())}>
+                Select none
+              </Button>
+              <RedriveButton
+                kind="primary"
+                label={`Send ${formatCount(selected.size)} selected again`}
+                selection={{ campaign_id: id, message_ids: [...selected] }}
+              />
+            </>
+          )}
+          {kind && selected.size === 0 && (
+            <RedriveButton
+              label="Send all of these again"
+              selection={{
+                campaign_id: id,
+                kind,
+                ...(filters.reason && { reason: filters.reason }),
+                ...(filters.recipient && { recipient: filters.recipient }),
+              }}
+            />
+          )}
+        </>
+      }
+    >
+      <MessageFilters filters={filters} stats={stats.data} onChange={change} />
+      <div className="-mb-2 flex min-h-9 flex-wrap items-center justify-between gap-x-4">
+        <span className="num text-sm text-soft">
+          {stats.data && `${formatCount(stats.data.total)} messages in this campaign`}
+          {selected.size >= MAX_SELECTED && ` · no more than ${formatCount(MAX_SELECTED)} can be selected at once`}
+        </span>
+        <span className="flex items-center gap-2">
+          <Freshness asOf={known?.as_of} lagMs={known?.lag_ms} />
+          <Button
+            kind="quiet"
+            onClick={() => {
+              cache.removeQueries({ queryKey: ['messages', id] });
+              setRefreshed((times) => times + 1);
+            }}
+          >
+            Refresh
+          </Button>
+        </span>
+      </div>
+      <MessageTable
+        key={`${id} ${filters.status} ${filters.reason} ${filters.recipient} ${refreshed}`}
+        campaignId={id}
+        filters={filters}
+        isLive={isLive}
+        selected={selected}
+        onSelect={select}
+        onKnown={setKnown}
+        whenEmpty={
+          <Empty title={Object.values(filters).some(Boolean) ? 'No message fits' : 'No messages yet'}>
+            {Object.values(filters).some(Boolean)
+              ? 'Recipients are looked for by their whole address. Change or clear the filters.'
+              : 'They are here as soon as the campaign is sent.'}
+          </Empty>
+        }
+      />
+    </Page>
+  );
+}

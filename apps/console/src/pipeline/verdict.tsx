@@ -1,0 +1,54 @@
+import type { PipelineView } from '../api/types.ts';
+import { Time } from '../ui/parts.tsx';
+import { troublesOf, wellOf } from './troubles.ts';
+
+const TONE = {
+  good: { border: 'border-s-good', text: 'text-good', mark: '✓' },
+  warn: { border: 'border-s-warn', text: 'text-warn', mark: '!' },
+  bad: { border: 'border-s-bad', text: 'text-bad', mark: '✕' },
+} as const;
+
+/** The one sentence: all is well, or what is not. `stale`: why these figures are not of now. */
+export function Verdict({ view, stale }: { view: PipelineView; stale: string | undefined }) {
+  const troubles = troublesOf(view);
+  if (stale !== undefined) troubles.unshift({ level: 'bad', what: 'These figures are old', detail: stale });
+  const level = troubles.some((each) => each.level === 'bad') ? 'bad' : troubles.length > 0 ? 'warn' : 'good';
+  const { border, text, mark } = TONE[level];
+  const said = level === 'good' ? 'All is well' : `${troubles.map((each) => each.what).join('. ')}.`;
+  return (
+    <section
+      aria-label="State of the pipeline"
+      className={`min-h-20 rounded-lg border border-s-4 border-line bg-panel px-4 py-3 ${border}`}
+    >
+      <p role="status" className="sr-only">
+        {said}
+      </p>
+      <div className="flex gap-3">
+        <span aria-hidden className={`w-4 shrink-0 text-center text-lg font-bold ${text}`}>
+          {mark}
+        </span>
+        <div className="min-w-0">
+          {troubles.length === 0 ? (
+            <p className="num">
+              <strong className={text}>All is well:</strong> {wellOf(view)}
+            </p>
+          ) : (
+            <ul aria-label="What is not well" className="flex flex-col gap-1">
+              {troubles.map(({ level, what, detail }) => (
+                <li key={`${what} ${detail}`} className="num wrap-anywhere">
+                  <strong className={level === 'bad' ? 'text-bad' : 'text-warn'}>
+                    <bdi>{what}</bdi>
+                  </strong>
+                  : <bdi>{detail}</bdi>.
+                </li>
+              ))}
+            </ul>
+          )}
+          <p className="mt-1 text-sm text-soft">
+            as of <Time iso={view.as_of} />
+          </p>
+        </div>
+      </div>
+    </section>
+  );
+}
