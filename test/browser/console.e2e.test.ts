@@ -73,7 +73,7 @@ inBrowser(
     await page.getByRole('link', { name: 'New campaign' }).click();
     await page.getByLabel('Name', { exact: true }).fill('Spring sale');
     await page.getByLabel('Channel').selectOption('webhook');
-    const message = page.getByRole('textbox', { name: 'Message' });
+    const message = page.getByRole('textbox', { name: 'Template' });
     await message.fill('Hi {{name}},\n{% if city %}');
     await page
       .getByText(/line 2/i)
@@ -81,7 +81,7 @@ inBrowser(
       .waitFor();
     await message.fill('Hi {{name}},\n{% if city %}greetings to {{city}}{% endif %}');
     await page.getByLabel('Segment rule').fill('spring,vip');
-    await page.getByLabel(/per second/i).fill('60');
+    await page.getByLabel('Messages per second, at most').fill('60');
     await page.getByText('Hi Person 1,').first().waitFor();
     await page
       .getByText(/tagged spring and tagged vip/)
@@ -89,7 +89,7 @@ inBrowser(
       .waitFor();
 
     // Send: asked once, with the count.
-    await page.getByRole('button', { name: /^Send/ }).last().click();
+    await page.getByRole('button', { name: 'Send…' }).click();
     const dialog = page.getByRole('dialog');
     await dialog.getByText('300').first().waitFor();
     await dialog.getByRole('button', { name: /^Send/ }).click();
@@ -156,12 +156,12 @@ inBrowser('the API goes away in the middle of a campaign and comes back: said, a
   await page.getByText('live', { exact: true }).waitFor();
   const before = p.kill('ingest-api');
   await page.getByText(/^not live/).waitFor();
-  await page.getByText('The API does not answer.').waitFor();
+  await page.getByText('The API does not answer. What you see').waitFor();
   // What was known stays.
   t.true(await page.getByRole('img', { name: /900 messages/ }).isVisible());
   await p.untilRestarted('ingest-api', before);
   await page.getByText('live', { exact: true }).waitFor();
-  await page.getByText('The API does not answer.').waitFor({ state: 'hidden' });
+  await page.getByText('The API does not answer. What you see').waitFor({ state: 'hidden' });
   const label = () => page.getByRole('img', { name: /900 messages/ }).getAttribute('aria-label');
   const once = await label();
   await until('it moves again', async () => (await label()) !== once);

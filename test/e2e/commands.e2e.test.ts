@@ -24,7 +24,8 @@ test.after.always(() => home?.close());
 test.serial('stack.json is complete, private, and tells the truth', async (t) => {
   const s = stack();
   t.is(statSync(home.stackFile).mode & 0o777, 0o600);
-  t.is(s.console, null);
+  t.is(s.console, s.api);
+  t.regex(await (await fetch(`${s.console}/`, { headers: { accept: 'text/html' } })).text(), /<title>Volley<\/title>/);
   for (const name of ['kafka', 'registry', 'postgres', 'clickhouse'] as const) t.is(s[name], home.stores[name]);
   t.regex(s.api, /^http:\/\/127\.0\.0\.1:\d+$/);
   t.true(s.api_key.length >= 32);

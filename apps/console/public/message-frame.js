@@ -15,4 +15,6 @@ addEventListener('message', (event) => {
   }
   parent.postMessage({ frame: 'volley-message', height: document.documentElement.scrollHeight }, '*');
 });
+// Its links lead nowhere from here: the page would be lost, and nobody has asked for what they load.
+addEventListener('click', (event) => event.preventDefault());
 parent.postMessage({ frame: 'volley-message', ready: true }, '*');

@@ -8,6 +8,7 @@ import { MessagesPage } from './pages/messages.tsx';
 import { NewCampaignPage } from './pages/new-campaign.tsx';
 import { PipelinePage } from './pages/pipeline.tsx';
 import { LettersHost } from './redrive/letters-host.tsx';
+import { Boundary } from './ui/boundary.tsx';
 import { Frame } from './ui/frame.tsx';
 import { Page } from './ui/parts.tsx';
 import { Empty, Loading } from './ui/states.tsx';
@@ -25,20 +26,22 @@ const Nowhere = () => (
 export const Pages = () => (
   <Frame>
     <LettersHost />
-    <Suspense fallback={<Loading rows={6} />}>
-      <Routes>
-        <Route path="/" element={<Navigate to="/campaigns" replace />} />
-        <Route path="/campaigns" element={<CampaignsPage />} />
-        <Route path="/campaigns/new" element={<NewCampaignPage />} />
-        <Route path="/campaigns/:id" element={<CampaignPage />} />
-        <Route path="/campaigns/:id/edit" element={<NewCampaignPage />} />
-        <Route path="/campaigns/:id/messages" element={<MessagesPage />} />
-        <Route path="/messages/:id" element={<MessagePage />} />
-        <Route path="/failures" element={<FailuresPage />} />
-        <Route path="/contacts" element={<ContactsPage />} />
-        <Route path="/pipeline" element={<PipelinePage />} />
-        <Route path="*" element={<Nowhere />} />
-      </Routes>
-    </Suspense>
+    <Boundary place={useLocation().pathname}>
+      <Suspense fallback={<Loading rows={6} />}>
+        <Routes>
+          <Route path="/" element={<Navigate to="/campaigns" replace />} />
+          <Route path="/campaigns" element={<CampaignsPage />} />
+          <Route path="/campaigns/new" element={<NewCampaignPage />} />
+          <Route path="/campaigns/:id" element={<CampaignPage />} />
+          <Route path="/campaigns/:id/edit" element={<NewCampaignPage />} />
+          <Route path="/campaigns/:id/messages" element={<MessagesPage />} />
+          <Route path="/messages/:id" element={<MessagePage />} />
+          <Route path="/failures" element={<FailuresPage />} />
+          <Route path="/contacts" element={<ContactsPage />} />
+          <Route path="/pipeline" element={<PipelinePage />} />
+          <Route path="*" element={<Nowhere />} />
+        </Routes>
+      </Suspense>
+    </Boundary>
   </Frame>
 );

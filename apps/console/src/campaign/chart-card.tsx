@@ -20,14 +20,22 @@ interface ChartCardProps<T> {
   readonly query: UseQueryResult<T>;
   readonly isEmpty: (answer: T) => boolean;
   readonly empty: string;
+  readonly className?: string;
   readonly children: (answer: T) => ReactNode;
 }
 
 /** A chart with its age. The last one stays while the API is away. */
-export function ChartCard<T extends Known & object>({ title, query, isEmpty, empty, children }: ChartCardProps<T>) {
+export function ChartCard<T extends Known & object>({
+  title,
+  query,
+  isEmpty,
+  empty,
+  className = '',
+  children,
+}: ChartCardProps<T>) {
   const { data, error } = query;
   return (
-    <Card title={title} aside={<Freshness asOf={data?.as_of} lagMs={data?.lag_ms} />}>
+    <Card title={title} className={`flex flex-col ${className}`}>
       {data ? (
         isEmpty(data) ? (
           <ChartPlace>{empty}</ChartPlace>
@@ -43,6 +51,9 @@ export function ChartCard<T extends Known & object>({ title, query, isEmpty, emp
           <span className="sr-only">Loading</span>
         </div>
       )}
+      <p className="mt-auto min-h-6 pt-1 text-end">
+        <Freshness asOf={data?.as_of} lagMs={data?.lag_ms} />
+      </p>
     </Card>
   );
 }

@@ -1,8 +1,8 @@
 import type { UseQueryResult } from '@tanstack/react-query';
 import type { HistogramView } from '../api/types.ts';
-import { showMs } from '../charts/axis.ts';
+import { showCount, showMs } from '../charts/axis.ts';
 import { Plot } from '../charts/plot.tsx';
-import { formatCompact, formatCount, formatDuration, formatShare } from '../format.ts';
+import { formatCount, formatDuration, formatShare } from '../format.ts';
 import { CHART_PX, ChartCard } from './chart-card.tsx';
 
 /** Bounds of the buckets as docs/statistics.md lists them: the API leaves out empty ones. */
@@ -36,9 +36,16 @@ export function withEmpty(buckets: readonly Bucket[]): readonly Bucket[] {
   });
 }
 
-export const LatencyHistogram = ({ query }: { query: UseQueryResult<HistogramView> }) => (
+export const LatencyHistogram = ({
+  query,
+  className = '',
+}: {
+  query: UseQueryResult<HistogramView>;
+  className?: string;
+}) => (
   <ChartCard
     title="Latency of sent messages"
+    className={className}
     query={query}
     isEmpty={({ data }) => data.length === 0}
     empty="No message has been sent yet: latency is that of sent ones."
@@ -71,7 +78,7 @@ export const LatencyHistogram = ({ query }: { query: UseQueryResult<HistogramVie
               atRest: formatCount(all),
             },
           ]}
-          showY={formatCompact}
+          showY={showCount}
           whole
           height={CHART_PX}
         />

@@ -1,6 +1,6 @@
-import { showAgo } from '../charts/axis.ts';
+import { showAgo, showCount } from '../charts/axis.ts';
 import { Plot } from '../charts/plot.tsx';
-import { formatCompact, formatRate } from '../format.ts';
+import { formatRate } from '../format.ts';
 import { useNow } from '../live/use-now.ts';
 import { Card } from '../ui/parts.tsx';
 import { CHART_PX, ChartPlace } from './chart-card.tsx';
@@ -46,7 +46,7 @@ export function LiveRate({ trail, underWay }: LiveRateProps) {
               atRest: underWay && latest !== null ? formatRate(latest) : `at most ${formatRate(most)}`,
             },
           ]}
-          showY={formatCompact}
+          showY={showCount}
           height={CHART_PX}
         />
       )}

@@ -77,11 +77,7 @@ function RunFigures({ campaign, stats, status, underWay, perSecond }: ProgressCa
             note={`the last seconds; on average ${formatRate(stats.throughput_per_s)}`}
           />
         ) : (
-          <Figure
-            label="Messages per second"
-            value={formatRate(stats.throughput_per_s)}
-            note="from the first end to the last"
-          />
+          <Figure label="Messages per second" value={formatRate(stats.throughput_per_s)} note="first to last end" />
         )}
         {underWay ? (
           <Figure

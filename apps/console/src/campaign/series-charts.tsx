@@ -1,8 +1,8 @@
 import type { UseQueryResult } from '@tanstack/react-query';
 import type { SeriesView } from '../api/types.ts';
-import { showHour, showMinute, showMs, showWhole, stepRange } from '../charts/axis.ts';
+import { showCount, showHour, showMinute, showMs, showWhole, stepRange } from '../charts/axis.ts';
 import { Plot } from '../charts/plot.tsx';
-import { formatCompact, formatCount, formatDuration } from '../format.ts';
+import { formatCount, formatDuration } from '../format.ts';
 import { CHART_PX, ChartCard } from './chart-card.tsx';
 
 type Point = SeriesView['data'][number];
@@ -34,16 +34,24 @@ export function OutcomesChart({ query }: { query: UseQueryResult<SeriesView> }) 
       {(series) => {
         const of = (value: (point: Point) => number) => series.data.map(value);
         const outcomes = [
-          { label: 'Sent', colour: 'sent', kind: 'bars', stacked: true, values: of((p) => p.sent) },
+          { label: 'Sent', colour: 'sent', kind: 'bars', stacked: true, side: 'start', values: of((p) => p.sent) },
           {
             label: 'Failed, gave up',
             colour: 'failed',
             kind: 'bars',
             stacked: true,
+            side: 'start',
             values: of((p) => p.failed + p.dead),
           },
-          { label: 'Expired', colour: 'expired', kind: 'bars', stacked: true, values: of((p) => p.expired) },
-          { label: 'Attempts put off', colour: 'retrying', kind: 'line', values: of((p) => p.deferred) },
+          {
+            label: 'Expired',
+            colour: 'expired',
+            kind: 'bars',
+            stacked: true,
+            side: 'start',
+            values: of((p) => p.expired),
+          },
+          { label: 'Attempts put off', colour: 'retrying', kind: 'bars', side: 'end', values: of((p) => p.deferred) },
         ] as const;
         const lines = outcomes
           .map((line) => ({ ...line, sum: line.values.reduce((sum, value) => sum + value, 0) }))
@@ -53,7 +61,7 @@ export function OutcomesChart({ query }: { query: UseQueryResult<SeriesView> }) 
             label={`Messages per ${unit}. In all: ${lines.map(({ label, sum }) => `${label} ${formatCount(sum)}`).join(', ')}.`}
             {...axisOf(series)}
             lines={lines.map((line) => ({ ...line, show: formatCount, atRest: formatCount(line.sum) }))}
-            showY={formatCompact}
+            showY={showCount}
             whole
             height={CHART_PX}
           />

@@ -10,73 +10,85 @@ import { NumTd, Td } from '../ui/table.tsx';
 import { CHANNEL_LABELS } from './channels.ts';
 import { useRowStats } from './use-row-stats.ts';
 
-/** On narrow screens the first cell says everything and the others are hidden. */
-const WIDE = 'max-md:hidden';
-const WIDER = 'max-lg:hidden';
 const UNKNOWN = <span className="text-soft">–</span>;
 
 const rateOf = (campaign: CampaignView, stats: StatsView | undefined) =>
   stats && (campaign.status as string) === 'running' ? `${formatRate(stats.throughput_per_s)}/s` : undefined;
 
-export function CampaignRow({ campaign }: { campaign: CampaignView }) {
+/** On narrow screens one cell says everything. */
+export function CampaignRow({ campaign, isWide }: { campaign: CampaignView; isWide: boolean }) {
   const ref = useRef<HTMLTableRowElement>(null);
   const stats = useRowStats(campaign, useOnScreen(ref));
   const isDraft = campaign.status === 'draft';
   const rate = rateOf(campaign, stats);
+  const name = <Name campaign={campaign} />;
+  if (!isWide)
+    return (
+      <tr ref={ref} className="last:[&>td]:border-b-0">
+        <Td className="w-full max-w-0">
+          {name}
+          <div className="mt-2 flex flex-col gap-1.5">
+            <div className="flex items-center justify-between gap-2">
+              <StatusBadge status={campaign.status} />
+              <span className="text-xs text-soft">
+                <Age campaign={campaign} />
+              </span>
+            </div>
+            {!isDraft && (
+              <>
+                <Progress campaign={campaign} stats={stats} />
+                <p className="num flex flex-wrap gap-x-3 text-xs text-soft">
+                  {rate && <span>{rate} now</span>}
+                  <span>p95 {formatDuration(stats?.p95_ms ?? null)}</span>
+                  <span>
+                    failures <Failures stats={stats} />
+                  </span>
+                </p>
+              </>
+            )}
+          </div>
+        </Td>
+      </tr>
+    );
   return (
     <tr ref={ref} className="last:[&>td]:border-b-0 hover:bg-raised">
-      <Td className="w-full max-w-0 md:w-auto">
-        <Link
-          to={`/campaigns/${campaign.campaign_id}${isDraft ? '/edit' : ''}`}
-          className="block font-medium text-ink hover:underline"
-        >
-          <ForeignLine text={campaign.name} />
-        </Link>
-        <p className="truncate text-xs text-soft">
-          {CHANNEL_LABELS[campaign.channel]}
-          {campaign.provider && campaign.provider !== campaign.channel && (
-            <>
-              {' '}
-              via <bdi>{campaign.provider}</bdi>
-            </>
-          )}
-        </p>
-        <div className="mt-2 flex flex-col gap-1.5 md:hidden">
-          <div className="flex items-center justify-between gap-2">
-            <StatusBadge status={campaign.status} />
-            <span className="text-xs text-soft">
-              <Age campaign={campaign} />
-            </span>
-          </div>
-          {!isDraft && (
-            <>
-              <Progress campaign={campaign} stats={stats} />
-              <p className="num flex flex-wrap gap-x-3 text-xs text-soft">
-                {rate && <span>{rate} now</span>}
-                <span>p95 {formatDuration(stats?.p95_ms ?? null)}</span>
-                <span>
-                  failures <Failures stats={stats} />
-                </span>
-              </p>
-            </>
-          )}
-        </div>
-      </Td>
-      <Td className={WIDE}>
+      <Td className="max-w-0">{name}</Td>
+      <Td>
         <StatusBadge status={campaign.status} />
       </Td>
-      <Td className={WIDE}>{isDraft ? UNKNOWN : <Progress campaign={campaign} stats={stats} />}</Td>
-      <NumTd className={WIDE}>{rate ?? UNKNOWN}</NumTd>
-      <NumTd className={WIDER}>{stats?.p95_ms == null ? UNKNOWN : formatDuration(stats.p95_ms)}</NumTd>
-      <NumTd className={WIDE}>
+      <Td>{isDraft ? UNKNOWN : <Progress campaign={campaign} stats={stats} />}</Td>
+      <NumTd>{rate ?? UNKNOWN}</NumTd>
+      <NumTd>{stats?.p95_ms == null ? UNKNOWN : formatDuration(stats.p95_ms)}</NumTd>
+      <NumTd>
         <Failures stats={stats} />
       </NumTd>
-      <NumTd className={`${WIDE} text-soft`}>
+      <NumTd className="text-soft">
         <Age campaign={campaign} />
       </NumTd>
     </tr>
   );
 }
+
+/** A draft is gone on with; anything else is looked at. */
+const Name = ({ campaign }: { campaign: CampaignView }) => (
+  <>
+    <Link
+      to={`/campaigns/${campaign.campaign_id}${campaign.status === 'draft' ? '/edit' : ''}`}
+      className="block font-medium text-ink hover:underline"
+    >
+      <ForeignLine text={campaign.name} />
+    </Link>
+    <p className="truncate text-xs text-soft">
+      {CHANNEL_LABELS[campaign.channel]}
+      {campaign.provider && campaign.provider !== campaign.channel && (
+        <>
+          {' '}
+          via <bdi>{campaign.provider}</bdi>
+        </>
+      )}
+    </p>
+  </>
+);
 
 /** Since it was sent, or made. */
 const Age = ({ campaign }: { campaign: CampaignView }) => <Time iso={campaign.sent_at ?? campaign.created_at} ago />;

@@ -19,10 +19,12 @@ export function useRowStats(campaign: CampaignView, onScreen: boolean): StatsVie
   const { data } = useQuery({
     queryKey: underWay ? live : [...live, version],
     queryFn: ({ signal }) => ask<StatsView>(`/v1/campaigns/${encodeURIComponent(campaign_id)}/stats`, { signal }),
-    enabled: status !== 'draft' && onScreen,
+    enabled: status !== 'draft',
     staleTime: underWay ? 1_000 : Number.POSITIVE_INFINITY,
     refetchInterval: () =>
-      underWay || (ended_at !== null && Date.now() - Date.parse(ended_at) < SETTLES_MS) ? REFRESH_MS : false,
+      onScreen && (underWay || (ended_at !== null && Date.now() - Date.parse(ended_at) < SETTLES_MS))
+        ? REFRESH_MS
+        : false,
     // At the moment of the end the last live figures stay until the final ones are there.
     placeholderData: () => cache.getQueryData<StatsView>(live),
   });

@@ -1,3 +1,5 @@
+import { formatCompact, formatCount } from '../format.ts';
+
 /** What stands at the axes of charts. */
 const minute = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
 const dayAndHour = new Intl.DateTimeFormat(undefined, { month: 'short', day: 'numeric', hour: '2-digit' });
@@ -6,6 +8,9 @@ const ago = new Intl.RelativeTimeFormat(undefined, { numeric: 'always', style: '
 const narrow = (unit: string) =>
   new Intl.NumberFormat(undefined, { style: 'unit', unit, unitDisplay: 'narrow', maximumFractionDigits: 1 });
 const UNITS = { ms: narrow('millisecond'), s: narrow('second'), m: narrow('minute'), h: narrow('hour') };
+
+/** Whole as long as there is room for it. */
+export const showCount = (value: number): string => (value < 100_000 ? formatCount : formatCompact)(value);
 
 /** Seconds since 1970, as the step of a series says it. */
 export const showMinute = (seconds: number): string => minute.format(seconds * 1_000);

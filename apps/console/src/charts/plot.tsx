@@ -13,6 +13,8 @@ export interface Line {
   readonly kind?: 'line' | 'area' | 'bars';
   /** Bars that stand upon the stacked ones before them. */
   readonly stacked?: boolean;
+  /** Bars in one half of their step, so that two kinds stand side by side. */
+  readonly side?: 'start' | 'end';
   readonly dash?: readonly number[];
   /** In the legend while nothing is pointed at: a total, the last value. */
   readonly atRest?: string;

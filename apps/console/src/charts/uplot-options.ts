@@ -23,7 +23,11 @@ export function createPlot(
   height: number,
   onPoint: (index: number | null) => void,
 ): uPlot {
-  const bars = uPlot.paths.bars?.({ size: [0.7, 88], radius: 0.04 });
+  const bars = {
+    middle: uPlot.paths.bars?.({ size: [0.7, 88], radius: 0.04 }),
+    start: uPlot.paths.bars?.({ size: [0.42, 60], radius: 0.04, align: -1 }),
+    end: uPlot.paths.bars?.({ size: [0.2, 30], radius: 0.04, align: 1, gap: 4 }),
+  };
   const smooth = uPlot.paths.linear?.();
   const axis = {
     stroke: colourOf('soft'),
@@ -64,7 +68,10 @@ export function createPlot(
         {},
         ...lines.map((line) => {
           const colour = colourOf(line.colour);
-          if (line.kind === 'bars') return { stroke: colour, fill: colour, width: 0, ...(bars ? { paths: bars } : {}) };
+          if (line.kind === 'bars') {
+            const paths = bars[line.side ?? 'middle'];
+            return { stroke: colour, fill: colour, width: 0, points: { show: false }, ...(paths ? { paths } : {}) };
+          }
           return {
             stroke: colour,
             width: 2,

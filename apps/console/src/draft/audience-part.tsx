@@ -81,7 +81,7 @@ export function AudiencePart({ fields, errors, change, preview }: AudiencePartPr
             </p>
             <p className="mt-1 text-sm text-soft">
               {contacts?.length === 0
-                ? 'Bring a list of them, and come back: the draft stays.'
+                ? `Bring a list of them first${preview ? ', and come back: the draft stays' : ''}.`
                 : 'Change the rule, or import contacts with these tags.'}
             </p>
             <Link to="/contacts" className={`${buttonClass()} mt-2`}>

@@ -138,8 +138,8 @@ export function openDraft(kept: Kept | undefined, start: Partial<DraftFields> = 
     try {
       while (!isStopped && isDirty()) {
         if (!state.campaign && !canBeKept(state.fields)) return tell({ kind: 'incomplete' });
-        if (Object.keys(errorsOf(state.fields)).length > 0)
-          return tell({ kind: 'refused', error: new Error('a field is not valid') });
+        const wrong = Object.values(errorsOf(state.fields))[0];
+        if (wrong !== undefined) return tell({ kind: 'refused', error: new Error(wrong) });
         tell({ kind: 'saving' });
         await saveOnce();
       }

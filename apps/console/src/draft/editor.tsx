@@ -20,7 +20,7 @@ import { useDraftPreview } from './use-draft-preview.ts';
 import { useProviders } from './use-providers.ts';
 
 /** `session` names this visit of the page in the history: the draft gets its own address without the page being made anew. */
-export function Editor({ draft, session }: { draft: Draft; session: string }) {
+export function Editor({ draft, session, isNew = false }: { draft: Draft; session: string; isNew?: boolean }) {
   const state = useSyncExternalStore(draft.subscribe, draft.get);
   const { fields, saving, campaign, problem } = state;
   const preview = useDraftPreview(campaign);
@@ -45,8 +45,9 @@ export function Editor({ draft, session }: { draft: Draft; session: string }) {
   const isGone = saving.kind === 'gone';
   return (
     <Page
-      title={campaign ? 'Edit campaign' : 'New campaign'}
+      title={isNew ? 'New campaign' : 'Edit campaign'}
       about="It is saved as you write. Nothing is sent before you say so."
+      actions={!isGone && <DeleteControl draft={draft} />}
     >
       {saving.kind === 'conflict' && <ConflictNotice draft={draft} />}
       {isGone && (
@@ -57,9 +58,9 @@ export function Editor({ draft, session }: { draft: Draft; session: string }) {
           </Link>
         </p>
       )}
-      <div className="grid items-start gap-5 lg:grid-cols-[minmax(0,1fr)_25rem]">
+      <div className="grid items-start gap-5 **:scroll-mb-24 lg:grid-cols-[minmax(0,1fr)_25rem]">
         <div className="flex min-w-0 flex-col gap-5">
-          <CampaignPart {...part} providers={providers} isNew={!campaign} />
+          <CampaignPart {...part} providers={providers} isNew={isNew} />
           <MessagePart {...part} at={templateError(problem)} provider={provider} />
           <AudiencePart {...part} preview={preview.data} />
           <PacePart {...part} total={total} provider={provider} />
@@ -79,8 +80,11 @@ export function Editor({ draft, session }: { draft: Draft; session: string }) {
           <SaveState state={state} />
           {campaign && <Readiness total={total} />}
         </p>
-        {!isGone && <DeleteControl draft={draft} />}
-        <SendControl draft={draft} disabled={!campaign || isGone || total === 0 || saving.kind === 'conflict'} />
+        <SendControl
+          draft={draft}
+          isSaved={saving.kind === 'saved'}
+          disabled={!campaign || isGone || total === 0 || saving.kind === 'conflict' || saving.kind === 'refused'}
+        />
       </div>
     </Page>
   );

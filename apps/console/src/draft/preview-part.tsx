@@ -34,9 +34,10 @@ export function PreviewPart({ preview, contentType, absent, isOld }: PreviewPart
           {isOld && <p className="text-sm text-warn">As it was last saved.</p>}
           {broken > 0 && (
             <p role="alert" className="text-sm text-bad">
-              {broken === sample.length ? 'None' : `${broken} of ${sample.length}`} of these{' '}
-              {broken === sample.length ? 'can be made' : 'cannot be made'} as the template stands. A default helps:{' '}
-              <code>{"{{ name | default: 'there' }}"}</code>
+              {broken === sample.length
+                ? 'None of these messages can'
+                : `${broken} of these ${sample.length} messages cannot`}{' '}
+              be made as the template stands. A default helps: <code>{"{{ name | default: 'there' }}"}</code>
             </p>
           )}
           <Shown sample={shown} contentType={contentType} />

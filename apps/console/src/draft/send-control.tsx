@@ -20,8 +20,14 @@ interface Question {
 
 const recipients = (count: number) => `${formatCount(count)} ${count === 1 ? 'recipient' : 'recipients'}`;
 
+interface SendControlProps {
+  readonly draft: Draft;
+  readonly disabled: boolean;
+  readonly isSaved: boolean;
+}
+
 /** Asks once, with the count as it is now; a repeat of the same send is the same send. */
-export function SendControl({ draft, disabled }: { draft: Draft; disabled: boolean }) {
+export function SendControl({ draft, disabled, isSaved }: SendControlProps) {
   const [question, setQuestion] = useState<Question>();
   const key = useRef(newIdempotencyKey());
   const cache = useQueryClient();
@@ -48,7 +54,10 @@ export function SendControl({ draft, disabled }: { draft: Draft; disabled: boole
       void cache.invalidateQueries({ queryKey: ['campaigns'] });
       void navigate(`/campaigns/${campaign_id}`);
     },
-    onError: (error) => {
+    onError: (error, { campaign_id }) => {
+      // Somebody else has sent it.
+      if (error instanceof ApiProblem && error.code === 'illegal_transition')
+        void navigate(`/campaigns/${campaign_id}`);
       // A refusal is an answer: the next press is another send. Without one it may have been sent.
       if (error instanceof ApiProblem && error.status < 500) key.current = newIdempotencyKey();
     },
@@ -60,7 +69,7 @@ export function SendControl({ draft, disabled }: { draft: Draft; disabled: boole
 
   return (
     <>
-      {count.error && (
+      {count.error && (count.error instanceof ApiProblem || !isSaved) && (
         <p role="alert" className="text-sm text-bad">
           {count.error.message}
         </p>

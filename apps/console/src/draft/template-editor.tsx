@@ -29,7 +29,7 @@ export function TemplateEditor({ value, error, at, onChange }: TemplateEditorPro
       label="Template"
       hint={
         <>
-          <code>{'{{name}}'}</code> becomes each recipient's name; every other column of your import works the same way.
+          <code>{'{{name}}'}</code> becomes each recipient's name; other columns of your import work alike.
         </>
       }
       error={

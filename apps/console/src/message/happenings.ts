@@ -57,7 +57,8 @@ export function happeningsOf(message: MessageDetailView): Happening[] {
     .toSorted((a, b) => Date.parse(a.at) - Date.parse(b.at))
     .map((event): Happening => {
       const { title, tone } = KINDS[event.kind] ?? { title: event.kind, tone: 'neutral' as const };
-      return { title, tone: event.is_repeat ? 'neutral' : tone, at: event.at, event };
+      const note = event.kind === 'redriven' ? 'Somebody asked for it; it stood in the log once more.' : undefined;
+      return { title, tone: event.is_repeat ? 'neutral' : tone, at: event.at, event, ...(note && { note }) };
     });
   const begun: Happening[] = [
     { title: 'Accepted', tone: 'neutral', at: message.accepted_at, note: 'The audience of its campaign was frozen.' },

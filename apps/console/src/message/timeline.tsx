@@ -47,7 +47,7 @@ function Step({ happening: { title, tone, at, event, note }, isLast }: { happeni
           <span className="flex flex-wrap items-center gap-2 font-medium">
             {title}
             {event?.attempt ? <Badge>attempt {formatCount(event.attempt)}</Badge> : null}
-            {event?.run ? <Badge tone="info">sent again, {formatCount(event.run)}.</Badge> : null}
+            {event?.run ? <Badge tone="info">run {formatCount(event.run + 1)}</Badge> : null}
             {event?.is_repeat && <Badge>repeat, counts nowhere</Badge>}
           </span>
           <span className="text-sm text-soft">
@@ -55,7 +55,7 @@ function Step({ happening: { title, tone, at, event, note }, isLast }: { happeni
           </span>
         </p>
         {note && <p className="text-sm text-soft">{note}</p>}
-        {event && <Facts event={event} />}
+        {event && event.kind !== 'redriven' && <Facts event={event} />}
       </div>
     </li>
   );

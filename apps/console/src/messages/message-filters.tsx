@@ -1,12 +1,11 @@
-import { useEffect, useState } from 'react';
+import { useCallback } from 'react';
 import type { StatsView } from '../api/types.ts';
 import { formatCount } from '../format.ts';
 import { STATES } from '../states.ts';
-import { Button, Field, Input, Select } from '../ui/controls.tsx';
+import { Button, Field, Select } from '../ui/controls.tsx';
 import { labelOfReason, REASON_CODES } from '../ui/reason.tsx';
+import { SettledInput } from '../ui/settled-input.tsx';
 import type { MessageFilters as Filters } from './use-message-list.ts';
-
-const SETTLE_MS = 400;
 
 interface MessageFiltersProps {
   readonly filters: Filters;
@@ -16,8 +15,12 @@ interface MessageFiltersProps {
 
 export function MessageFilters({ filters, stats, onChange }: MessageFiltersProps) {
   const isFiltered = Object.values(filters).some((value) => value !== '');
+  const settled = useCallback((recipient: string) => onChange({ recipient }), [onChange]);
   return (
-    <search aria-label="Messages" className="grid items-end gap-3 sm:grid-cols-[12rem_minmax(0,1fr)_14rem_auto]">
+    <search
+      aria-label="Messages"
+      className="grid grid-cols-2 items-end gap-3 sm:grid-cols-[12rem_minmax(0,1fr)_14rem_auto]"
+    >
       <Field label="State">
         {(ids) => (
           <Select {...ids} value={filters.status} onChange={(event) => onChange({ status: event.target.value })}>
@@ -30,7 +33,13 @@ export function MessageFilters({ filters, stats, onChange }: MessageFiltersProps
           </Select>
         )}
       </Field>
-      <RecipientFilter key={filters.recipient} recipient={filters.recipient} onChange={onChange} />
+      <SettledInput
+        label="Recipient"
+        placeholder="whole address"
+        maxLength={2_000}
+        value={filters.recipient}
+        onSettled={settled}
+      />
       <Field label="Reason">
         {(ids) => (
           <Select {...ids} value={filters.reason} onChange={(event) => onChange({ reason: event.target.value })}>
@@ -43,35 +52,13 @@ export function MessageFilters({ filters, stats, onChange }: MessageFiltersProps
           </Select>
         )}
       </Field>
-      <Button disabled={!isFiltered} onClick={() => onChange({ status: '', recipient: '', reason: '' })}>
+      <Button
+        className="max-sm:order-last"
+        disabled={!isFiltered}
+        onClick={() => onChange({ status: '', recipient: '', reason: '' })}
+      >
         Clear filters
       </Button>
     </search>
-  );
-}
-
-/** Asked for when the typing pauses. */
-function RecipientFilter({ recipient, onChange }: { recipient: string; onChange: MessageFiltersProps['onChange'] }) {
-  const [text, setText] = useState(recipient);
-  useEffect(() => {
-    if (text.trim() === recipient) return;
-    const timer = setTimeout(() => onChange({ recipient: text.trim() }), SETTLE_MS);
-    return () => clearTimeout(timer);
-  }, [text, recipient, onChange]);
-  return (
-    <Field label="Recipient">
-      {(ids) => (
-        <Input
-          {...ids}
-          type="search"
-          spellCheck={false}
-          autoComplete="off"
-          maxLength={2_000}
-          placeholder="whole address"
-          value={text}
-          onChange={(event) => setText(event.target.value)}
-        />
-      )}
-    </Field>
   );
 }

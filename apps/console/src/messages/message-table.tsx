@@ -3,13 +3,15 @@ import { type ReactNode, useEffect, useLayoutEffect, useRef, useState } from 're
 import type { Known } from '../api/types.ts';
 import { formatCount } from '../format.ts';
 import { Button, Spinner } from '../ui/controls.tsx';
-import { Empty, Failure, Loading } from '../ui/states.tsx';
+import { Failure, Loading } from '../ui/states.tsx';
 import { MessageRow, ROW_PX } from './message-row.tsx';
 import { EMPTY_PAGES, type MessageFilters, useMessageList } from './use-message-list.ts';
 
 /** Browsers lay out no box of any height: the scrolled one holds so many rows and moves on through the list. */
 const BOX_ROWS = 100_000;
 const MOVE_ROWS = 50_000;
+/** The next page is asked for before its begin is in sight. */
+const AHEAD_ROWS = 40;
 /** Fixed, so that rows of other widths move nothing when they come into sight. */
 const HEADS = [
   { name: 'Recipient', width: 'w-auto text-start' },
@@ -33,6 +35,8 @@ const Space = ({ px }: { px: number }) =>
 interface MessageTableProps {
   readonly campaignId: string;
   readonly filters: MessageFilters;
+  /** Of the whole list, where that is known before its end is read. */
+  readonly total: number | undefined;
   readonly isLive: boolean;
   readonly selected: ReadonlySet<string>;
   onSelect(messageId: string, isSelected: boolean): void;
@@ -42,7 +46,7 @@ interface MessageTableProps {
 
 /** Rows that are in sight, in a table that says which of how many they are. Mounted anew for other filters. */
 export function MessageTable(props: MessageTableProps) {
-  const { campaignId, filters, isLive, selected, onSelect, onKnown, whenEmpty } = props;
+  const { campaignId, filters, total, isLive, selected, onSelect, onKnown, whenEmpty } = props;
   const box = useRef<HTMLElement>(null);
   const [base, setBase] = useState(0);
   const [patience, setPatience] = useState(EMPTY_PAGES);
@@ -67,7 +71,7 @@ export function MessageTable(props: MessageTableProps) {
   const items = rows.getVirtualItems();
   const first = items[0]?.index ?? 0;
   const last = items.at(-1)?.index ?? 0;
-  const toEnd = list.hasMore && last >= shown;
+  const toEnd = list.hasMore && last >= shown - AHEAD_ROWS;
   useEffect(() => {
     const next = { from: base + first, to: base + last, toEnd };
     setSight((now) => (now.from === next.from && now.to === next.to && now.toEnd === next.toEnd ? now : next));
@@ -108,11 +112,11 @@ export function MessageTable(props: MessageTableProps) {
       aria-label="Messages"
       // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
       tabIndex={0}
-      className="max-h-[max(24rem,calc(100vh-19.5rem))] overflow-auto rounded-lg border border-line bg-panel [overflow-anchor:none]"
+      className="relative max-h-[max(24rem,calc(100vh-19.5rem))] overflow-auto rounded-lg border border-line bg-panel [overflow-anchor:none]"
     >
       <table
-        aria-rowcount={list.hasMore ? -1 : list.known + 1}
-        className="w-full min-w-[60rem] table-fixed border-separate border-spacing-0 text-sm"
+        aria-rowcount={list.hasMore ? (total ?? -2) + 1 : list.known + 1}
+        className="w-full min-w-[62rem] table-fixed border-separate border-spacing-0 text-sm"
       >
         <caption className="sr-only">Messages</caption>
         <thead>
@@ -161,7 +165,6 @@ export function MessageTable(props: MessageTableProps) {
           )}
         </div>
       )}
-      {isEmpty && list.hasMore && <Empty title={isTired ? 'Nothing found so far' : 'Still looking'} />}
     </section>
   );
 }

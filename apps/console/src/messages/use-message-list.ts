@@ -6,7 +6,7 @@ import { cursorAt, EMPTY_CHAIN, pageOfRow, rowsOf, withPage } from './chain.ts';
 
 const PAGE_ROWS = 100;
 /** Pages out of sight are forgotten after this; scrolled back to, they are asked for again. */
-const FORGET_MS = 10_000;
+const FORGET_MS = 5_000;
 const LIVE_MS = 3_000;
 /** Pages without a row that are read in a row before somebody is asked whether to look further. */
 export const EMPTY_PAGES = 25;

@@ -78,7 +78,7 @@ function CampaignRun({ campaign, run }: { campaign: CampaignView; run: Run }) {
         {wasUnderWay && <LiveRate trail={trail} underWay={underWay} />}
         <OutcomesChart query={series} />
         <LatencyChart query={series} />
-        <LatencyHistogram query={histogram} />
+        <LatencyHistogram query={histogram} className={wasUnderWay ? '' : 'lg:col-span-2'} />
       </div>
       <FailuresCard
         campaign={campaign}

@@ -1,3 +1,17 @@
-import { Page } from '../ui/parts.tsx';
+import { useSearchParams } from 'react-router';
+import { ContactList } from '../contacts/contact-list.tsx';
+import { ImportCard } from '../contacts/import-card.tsx';
+import { Card, Page } from '../ui/parts.tsx';
 
-export const ContactsPage = () => <Page title="Contacts">…</Page>;
+export function ContactsPage() {
+  const [search, setSearch] = useSearchParams();
+  const rule = search.get('segment_rule') ?? '';
+  return (
+    <Page title="Contacts">
+      <ImportCard />
+      <Card title="Who is here">
+        <ContactList key={rule} rule={rule} onRule={(next) => setSearch(next === '' ? {} : { segment_rule: next })} />
+      </Card>
+    </Page>
+  );
+}

@@ -32,7 +32,6 @@ function MessageView({ id }: { id: string }) {
     return (
       <Page title="Message">
         <Empty title="There is no such message">
-          <p>{query.error.problem.detail}</p>
           <p>A direct message is known from its first event on; a test message is in no list.</p>
         </Empty>
       </Page>
@@ -43,9 +42,7 @@ function MessageView({ id }: { id: string }) {
       title={message ? <Recipient text={message.recipient} /> : 'Message'}
       name="Message"
       about={message && <CampaignLink id={message.campaign_id} />}
-      actions={
-        hasFailed && <RedriveButton kind="primary" label="Send it again" selection={{ message_ids: [id] }} />
-      }
+      actions={hasFailed && <RedriveButton kind="primary" label="Send it again" selection={{ message_ids: [id] }} />}
     >
       <Answered query={query} rows={6}>
         {(known) => (

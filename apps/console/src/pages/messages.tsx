@@ -68,6 +68,7 @@ export function MessagesPage() {
   const [refreshed, setRefreshed] = useState(0);
   const kind = filters.status === 'failed' || filters.status === 'dead' ? filters.status : undefined;
   // What leaves a filter moves all rows after it: only a list without one is renewed by itself.
+  const isFiltered = Object.values(filters).some((value) => value !== '');
   const isLive = isRunning && filters.status === '' && filters.reason === '';
 
   if (campaign.error && !campaign.data) {
@@ -103,6 +104,7 @@ export function MessagesPage() {
                 kind="primary"
                 label={`Send ${formatCount(selected.size)} selected again`}
                 selection={{ campaign_id: id, message_ids: [...selected] }}
+                onStarted={() => setSelected(new Set())}
               />
             </>
           )}
@@ -126,10 +128,11 @@ export function MessagesPage() {
           {stats.data && `${formatCount(stats.data.total)} messages in this campaign`}
           {selected.size >= MAX_SELECTED && ` · no more than ${formatCount(MAX_SELECTED)} can be selected at once`}
         </span>
-        <span className="flex items-center gap-2">
+        <span className="flex flex-wrap items-center gap-x-2">
           <Freshness asOf={known?.as_of} lagMs={known?.lag_ms} />
           <Button
             kind="quiet"
+            className="max-sm:-ms-3"
             onClick={() => {
               cache.removeQueries({ queryKey: ['messages', id] });
               setRefreshed((times) => times + 1);
@@ -143,13 +146,14 @@ export function MessagesPage() {
         key={`${id} ${filters.status} ${filters.reason} ${filters.recipient} ${refreshed}`}
         campaignId={id}
         filters={filters}
+        total={isFiltered ? undefined : stats.data?.total}
         isLive={isLive}
         selected={selected}
         onSelect={select}
         onKnown={setKnown}
         whenEmpty={
-          <Empty title={Object.values(filters).some(Boolean) ? 'No message fits' : 'No messages yet'}>
-            {Object.values(filters).some(Boolean)
+          <Empty title={isFiltered ? 'No message fits' : 'No messages yet'}>
+            {isFiltered
               ? 'Recipients are looked for by their whole address. Change or clear the filters.'
               : 'They are here as soon as the campaign is sent.'}
           </Empty>

@@ -22,7 +22,7 @@ function DraftPage({ id, session }: { id: string | undefined; session: string })
 
 function NewDraft({ session }: { session: string }) {
   const [draft] = useState(() => openDraft(undefined));
-  return <Editor draft={draft} session={session} />;
+  return <Editor draft={draft} session={session} isNew />;
 }
 
 function KeptDraft({ id, session }: { id: string; session: string }) {

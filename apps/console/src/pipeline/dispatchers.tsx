@@ -1,13 +1,13 @@
 import type { PipelineView } from '../api/types.ts';
-import { formatCount, formatDuration, formatRate } from '../format.ts';
+import { formatCount, formatRate } from '../format.ts';
 import { Badge, Foreign, ForeignLine, Time } from '../ui/parts.tsx';
 import { NumTd, NumTh, Table, Td, Th } from '../ui/table.tsx';
+import { wholeSeconds } from './age.ts';
 import { type Dispatcher, nameOfCause, rangesOf } from './names.ts';
 
 /** One that has been gone for so long stands folded. */
 const LONG_GONE_MS = 600_000;
 const share = new Intl.NumberFormat(undefined, { style: 'percent', maximumFractionDigits: 1 });
-const seen = (ms: number): string => formatDuration(Math.floor(ms / 1_000) * 1_000);
 
 export function Dispatchers({ dispatchers }: { dispatchers: NonNullable<PipelineView['dispatchers']> }) {
   const sorted = [...dispatchers].sort((a, b) => (a.id < b.id ? -1 : 1));
@@ -26,7 +26,7 @@ export function Dispatchers({ dispatchers }: { dispatchers: NonNullable<Pipeline
             {gone.map(({ id, seen_ms_ago }) => (
               <li key={id}>
                 <Foreign text={id} className="font-medium" />{' '}
-                <span className="text-soft">not seen for {seen(seen_ms_ago)}</span>
+                <span className="text-soft">not seen for {wholeSeconds(seen_ms_ago)}</span>
               </li>
             ))}
           </ul>
@@ -56,7 +56,7 @@ function One({ dispatcher }: { dispatcher: Dispatcher }) {
           <Badge tone="bad">not alive</Badge>
         )}
         <span className="num text-sm text-soft">
-          seen {seen(seen_ms_ago)} ago · version <Foreign text={version || '–'} />
+          seen {wholeSeconds(seen_ms_ago)} ago · version <Foreign text={version || '–'} />
         </span>
       </div>
       <dl className={`num mt-3 grid grid-cols-[auto_1fr] gap-x-4 gap-y-1 text-sm ${alive ? '' : 'text-soft'}`}>

@@ -1,15 +1,12 @@
 import { Fragment, useState } from 'react';
 import type { PipelineView } from '../api/types.ts';
-import { formatCount, formatDuration } from '../format.ts';
+import { formatCount } from '../format.ts';
 import { Badge, ForeignLine } from '../ui/parts.tsx';
 import { NumTd, NumTh, Table, Td, Th } from '../ui/table.tsx';
+import { ageOf } from './age.ts';
 import { MEANING_OF_QUEUE, nameOfQueue, type Queue } from './names.ts';
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
-
-/** Whole seconds from one on: a figure that changes every two seconds needs no hundredths. */
-const age = (ms: number | null): string =>
-  formatDuration(ms === null || ms < 1_000 ? ms : Math.floor(ms / 1_000) * 1_000);
 
 /** What waits where, and for how long; each with its partitions, folded. */
 export function Queues({ queues }: { queues: NonNullable<PipelineView['queues']> }) {
@@ -41,7 +38,7 @@ export function Queues({ queues }: { queues: NonNullable<PipelineView['queues']>
                   <span className="hidden text-soft sm:block">{MEANING_OF_QUEUE[queue.kind]}</span>
                 </Td>
                 <NumTd className="min-w-24">{formatCount(queue.lag)}</NumTd>
-                <NumTd className="min-w-28">{age(queue.age_ms)}</NumTd>
+                <NumTd className="min-w-28">{ageOf(queue)}</NumTd>
                 <Td className="min-w-44">
                   <span className="flex flex-wrap items-center gap-2">
                     <button
@@ -94,7 +91,7 @@ const Partitions = ({ queue }: { queue: Queue }) => (
           </NumTd>
           <NumTd>{formatCount(each.log_end)}</NumTd>
           <NumTd>{formatCount(each.lag)}</NumTd>
-          <NumTd className="min-w-24">{age(each.age_ms)}</NumTd>
+          <NumTd className="min-w-24">{ageOf(each)}</NumTd>
           <Td className="max-w-48">
             {each.owner === null ? <span className="text-bad">none</span> : <ForeignLine text={each.owner} />}
           </Td>

@@ -1,11 +1,9 @@
 import { Link } from 'react-router';
 import type { PipelineView } from '../api/types.ts';
-import { formatCount, formatDuration } from '../format.ts';
+import { formatCount } from '../format.ts';
 import { Card, Figure, Figures } from '../ui/parts.tsx';
+import { ageOf } from './age.ts';
 import { MissingPart } from './missing-part.tsx';
-
-const age = (ms: number | null): string =>
-  formatDuration(ms === null || ms < 1_000 ? ms : Math.floor(ms / 1_000) * 1_000);
 
 /** How far behind those are who read what happened, and what nobody could use. */
 export const Readers = ({ view }: { view: PipelineView }) => (
@@ -16,7 +14,7 @@ export const Readers = ({ view }: { view: PipelineView }) => (
       ) : (
         <Figures>
           <Figure label="Events not stored yet" value={formatCount(view.sink.lag)} />
-          <Figure label="Oldest" value={age(view.sink.age_ms)} />
+          <Figure label="Oldest" value={ageOf(view.sink)} />
         </Figures>
       )}
     </Card>
@@ -26,7 +24,7 @@ export const Readers = ({ view }: { view: PipelineView }) => (
       ) : (
         <Figures>
           <Figure label="Events not counted yet" value={formatCount(view.progress.lag)} />
-          <Figure label="Oldest" value={age(view.progress.age_ms)} />
+          <Figure label="Oldest" value={ageOf(view.progress)} />
         </Figures>
       )}
     </Card>

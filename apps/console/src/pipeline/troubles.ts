@@ -1,5 +1,6 @@
 import type { PipelineView } from '../api/types.ts';
-import { formatClock, formatCount, formatDuration } from '../format.ts';
+import { formatClock, formatCount } from '../format.ts';
+import { wholeSeconds } from './age.ts';
 import { nameOfQueue } from './names.ts';
 
 /** Something on the way to the recipients that is not as it should be. */
@@ -17,7 +18,6 @@ const BEHIND_MS = 30_000;
 /** Whoever has been gone for longer is missed only where nobody has taken over. */
 const RECENTLY_MS = 600_000;
 
-const seconds = (ms: number): string => formatDuration(Math.floor(ms / 1_000) * 1_000);
 const plural = (count: number, one: string, many: string): string =>
   count === 1 ? one : `${formatCount(count)} ${many}`;
 
@@ -40,7 +40,7 @@ function ofDispatchers(view: PipelineView): Trouble[] {
     out.push({
       level: unowned.length > 0 ? 'bad' : 'warn',
       what: `Dispatcher ${id.slice(0, 80)} is not alive`,
-      detail: `not seen for ${seconds(seen_ms_ago)}${unowned.length > 0 ? '' : ', others have its partitions'}`,
+      detail: `not seen for ${wholeSeconds(seen_ms_ago)}${unowned.length > 0 ? '' : ', others have its partitions'}`,
     });
   if (unowned.length > 0)
     out.push({
@@ -83,11 +83,11 @@ export function troublesOf(view: PipelineView): Trouble[] {
       out.push({
         level: 'bad',
         what: `Messages wait in ${nameOfQueue(queue)}`,
-        detail: `${formatCount(queue.lag)} of them, the oldest for ${seconds(queue.age_ms ?? 0)}`,
+        detail: `${formatCount(queue.lag)} of them, the oldest for ${wholeSeconds(queue.age_ms ?? 0)}`,
       });
   const behind = (what: string, reader: PipelineView['sink']) => {
     if (reader !== null && (reader.age_ms ?? 0) > BEHIND_MS)
-      out.push({ level: 'bad', what, detail: `by ${seconds(reader.age_ms ?? 0)}` });
+      out.push({ level: 'bad', what, detail: `by ${wholeSeconds(reader.age_ms ?? 0)}` });
   };
   behind('Statistics and lists are behind', view.sink);
   behind('The progress of campaigns is behind', view.progress);
@@ -116,6 +116,6 @@ export function wellOf(view: PipelineView): string {
   const lanes =
     waiting === 0
       ? 'nothing waits in the lanes'
-      : `${plural(waiting, 'one message is', 'messages are')} on the way, the oldest for ${formatDuration(oldest)}`;
+      : `${plural(waiting, 'one message is', 'messages are')} on the way, the oldest for ${wholeSeconds(oldest)}`;
   return `${plural(alive, 'one dispatcher is', 'dispatchers are')} alive, no breaker is open, ${lanes}, statistics are up to date.`;
 }

@@ -82,8 +82,8 @@ export function LettersDialog({ action, selection, open, onClose, onStarted }: L
     <>
       <Button onClick={onClose}>{asks ? 'Not now' : 'Close'}</Button>
       {job?.status === 'running' && (
-        <Button kind="danger" busy={stop.isPending} onClick={() => stop.mutate()}>
-          Stop
+        <Button kind="danger" busy={stop.isPending || stop.isSuccess} onClick={() => stop.mutate()}>
+          {stop.isSuccess ? 'Stopping' : 'Stop'}
         </Button>
       )}
       {asks && (

@@ -24,7 +24,7 @@ export function Dialog({ title, open, onClose, children, actions }: DialogProps)
       ref={ref}
       aria-labelledby={id}
       onClose={onClose}
-      className="m-auto w-full max-w-lg rounded-lg border border-line bg-panel p-5 text-ink"
+      className="m-auto w-[calc(100%-1.5rem)] max-w-lg rounded-lg border border-line bg-panel p-5 text-ink"
     >
       {open && (
         <>

@@ -18,7 +18,7 @@ export function Page({ title, name, actions, about, children }: PageProps) {
     <>
       <title>{`${name ?? (typeof title === 'string' ? title : 'Volley')} · Volley`}</title>
       <header className="mb-5 flex flex-wrap items-start justify-between gap-3">
-        <div className="min-w-0 flex-1">
+        <div className="min-w-0 flex-1 basis-64">
           <h1 className="text-2xl font-semibold wrap-anywhere">{title}</h1>
           {about && <div className="mt-1 text-soft">{about}</div>}
         </div>

@@ -16,7 +16,7 @@ export function StateBar({ stats, slim = false }: { stats: StatsView; slim?: boo
         <span
           key={name}
           title={`${label}: ${formatCount(stats[name])} (${formatShare(stats[name], stats.total)})`}
-          className={`${STATE_FILL[name]} min-w-[2px]`}
+          className={`${STATE_FILL[name]} min-w-[2px] transition-[width] duration-700`}
           style={{ width: `${(stats[name] / stats.total) * 100}%` }}
         />
       ))}
@@ -34,7 +34,7 @@ export function StateLegend({
 }) {
   const shown = STATES.filter(({ name }) => name !== 'suppressed' || stats.suppressed > 0);
   return (
-    <ul className="mt-3 grid grid-cols-[repeat(auto-fill,minmax(9rem,1fr))] gap-x-4 gap-y-2">
+    <ul className="mt-3 grid grid-cols-[repeat(auto-fill,minmax(7rem,1fr))] gap-x-4 gap-y-2">
       {shown.map(({ name, label, meaning }) => (
         <li key={name} title={meaning} className="flex items-baseline gap-2">
           <span aria-hidden className={`size-2.5 shrink-0 rounded-sm ${STATE_FILL[name]}`} />

@@ -3,7 +3,7 @@ import type { ReactNode, TdHTMLAttributes, ThHTMLAttributes } from 'react';
 /** A table that scrolls in its own box on narrow screens; the box can be reached by keyboard. */
 export const Table = ({ label, children }: { label: string; children: ReactNode }) => (
   // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
-  <section aria-label={label} tabIndex={0} className="overflow-x-auto rounded-lg border border-line bg-panel">
+  <section aria-label={label} tabIndex={0} className="relative overflow-x-auto rounded-lg border border-line bg-panel">
     <table className="w-full border-collapse text-sm">
       <caption className="sr-only">{label}</caption>
       {children}
