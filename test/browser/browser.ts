@@ -54,7 +54,13 @@ export async function view(
     timezoneId: 'Europe/Warsaw',
     acceptDownloads: true,
   });
-  t.teardown(() => context.close());
+  t.teardown(async () => {
+    // `VOLLEY_TEST_PICTURES=folder`: what a failed test saw last.
+    const folder = process.env.VOLLEY_TEST_PICTURES;
+    const name = t.title.replaceAll(/[^a-z0-9]+/gi, '-').slice(0, 80);
+    if (folder !== undefined && !t.passed) await page.screenshot({ path: `${folder}/${name}.png`, fullPage: true });
+    await context.close();
+  });
   context.setDefaultTimeout(30_000);
   // Runs in every frame: that of a message has no storage.
   if (key)

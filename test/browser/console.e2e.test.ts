@@ -67,7 +67,7 @@ inBrowser(
       page.getByRole('button', { name: /rejected/i }).click(),
     ]);
     const rejected = await (await download.createReadStream()).toArray();
-    t.regex(Buffer.concat(rejected).toString(), /302,.*not an address/s);
+    t.regex(Buffer.concat(rejected).toString(), /^"302",.*"not an address,Nobody,spring,Nowhere"/m);
 
     // Write: a mistake is shown at its line, then mended.
     await page.getByRole('link', { name: 'New campaign' }).click();
@@ -179,4 +179,5 @@ inBrowser('a key that is not accepted is asked for again', async (t) => {
   await page.getByLabel('API key').fill(p.platform.describe().api_key);
   await page.getByRole('button', { name: 'Go on' }).click();
   await page.getByRole('heading', { name: 'Campaigns', level: 1 }).waitFor();
+  t.is(new URL(page.url()).pathname, '/campaigns');
 });

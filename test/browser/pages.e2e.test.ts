@@ -15,6 +15,8 @@ const inBrowser = CHROMIUM === undefined ? test.skip : test.serial;
 const SCRIPT = '<script>document.title="taken"</script><img src=x onerror=alert(1)>';
 const TURNED = '\u202Egnp.exe\u202C \u0627\u0644\u0639\u0631\u0628\u064A\u0629';
 const LONG = 'long'.repeat(2_500);
+/** As much as the attributes of a contact may have. */
+const MUCH = LONG.slice(0, 8_000);
 const NAME = `${SCRIPT} ${TURNED}`.slice(0, 200);
 
 if (CHROMIUM !== undefined) {
@@ -23,13 +25,14 @@ if (CHROMIUM !== undefined) {
       console: true,
       env: { VOLLEY_RETRY_DELAYS_MS: '100,200,300,300' },
     });
-    await p.api.importContacts([
-      { email: 'script@example.org', name: SCRIPT, tags: ['hostile', SCRIPT.slice(0, 40)], bio: SCRIPT },
+    const { rejected, errors } = await p.api.importContacts([
+      { email: 'script@example.org', name: SCRIPT, tags: ['hostile', 'ünï cødé'], bio: SCRIPT },
       { email: 'turned@example.org', name: TURNED, tags: ['hostile', '\u202Etag'], bio: TURNED },
-      { email: `${'l'.repeat(60)}+refuse@example.org`, name: 'x'.repeat(1_000), tags: ['hostile'], bio: LONG },
-      { email: 'gone+always-transient@example.org', name: SCRIPT, tags: ['hostile'], bio: LONG },
+      { email: `${'l'.repeat(57)}+refuse@example.org`, name: 'x'.repeat(1_000), tags: ['hostile'], bio: MUCH },
+      { email: 'gone+always-transient@example.org', name: SCRIPT, tags: ['hostile'], bio: MUCH },
     ]);
-    const template = `<h1 onclick="alert(1)">{{name}}</h1><p style="color: red">{{bio}}</p>${SCRIPT}`;
+    if (rejected > 0) throw new Error(JSON.stringify(errors));
+    const template = `<h1 onclick="alert(1)">{{name}}</h1><p style="color: red">{{bio}}</p>${LONG}${SCRIPT}`;
     const made = { name: NAME, template, content_type: 'text/html', segment_rule: 'hostile', max_attempts: 3 };
     draftId = await p.api.create(made);
     campaignId = await p.api.create(made);
@@ -89,11 +92,7 @@ for (const [theme, width] of [
         await audit(t, page);
         t.is(await overflow(page), 0);
         t.regex(await page.title(), /Volley$/);
-        // A message may hold what it likes: its frame refuses it, and the page around it has nothing to report.
-        t.deepEqual(
-          complaints.filter((each) => !each.includes('message-frame')),
-          [],
-        );
+        t.deepEqual(complaints, []);
       },
     );
 
@@ -113,14 +112,17 @@ inBrowser('a mail is shown styled, in a frame where none of its scripts runs', a
   await open(`/messages/${messageId}`);
   const frame = page.frameLocator('iframe');
   await frame.locator('h1').waitFor();
-  t.is(await frame.locator('p').first().evaluate('(node) => getComputedStyle(node).color'), 'rgb(255, 0, 0)');
+  t.is(
+    await frame
+      .locator('p')
+      .first()
+      .evaluate((node) => node.computedStyleMap().get('color').toString()),
+    'rgb(255, 0, 0)',
+  );
   await frame.locator('h1').click();
   t.is(await page.locator('iframe').getAttribute('sandbox'), 'allow-scripts');
   t.not(await page.title(), 'taken');
-  t.deepEqual(
-    complaints.filter((each) => each.startsWith('dialog')),
-    [],
-  );
+  t.deepEqual(complaints, []);
 });
 
 inBrowser('the first view is less than 300 KB of script, compressed', async (t) => {
@@ -169,22 +171,27 @@ inBrowser(
       await session.send('HeapProfiler.collectGarbage');
       return (await session.send('Runtime.getHeapUsage')).usedSize;
     };
-    const toEnd = (n: number) => list.getByText(`person-${n * 100 - 1}@example.org`, { exact: true });
-    const scroll = () => list.evaluate('(box) => { box.scrollTop = box.scrollHeight; }');
+    const firstOf = (read: number) => list.getByText(`person-${read * 100}@example.org`, { exact: true });
+    const scroll = () =>
+      list.evaluate((box) => {
+        box.scrollTop = box.scrollHeight;
+      });
     for (let read = 1; read <= 20; read++) {
       await scroll();
-      await toEnd(read + 1).waitFor({ state: 'attached' });
+      await firstOf(read).waitFor({ state: 'attached' });
     }
     const early = await heap();
     for (let read = 21; read <= 140; read++) {
       await scroll();
-      await toEnd(read + 1).waitFor({ state: 'attached' });
+      await firstOf(read).waitFor({ state: 'attached' });
     }
     const late = await heap();
     t.true((await list.getByRole('row').count()) < 120, `${await list.getByRole('row').count()} rows drawn`);
     // 12,000 messages more: what is kept of them is where their pages begin.
     t.true(late - early < 8 * 1024 * 1024, `${((late - early) / 1024 / 1024).toFixed(1)} MiB more`);
-    await list.evaluate('(box) => { box.scrollTop = 0; }');
+    await list.evaluate((box) => {
+      box.scrollTop = 0;
+    });
     await list.getByText('person-0@example.org').waitFor();
     t.true(asked < 500, `${asked} requests`);
   },
@@ -207,5 +214,5 @@ inBrowser('by keyboard alone: from the list to a campaign, into a dialog and out
   t.true(await page.evaluate('document.activeElement.closest("dialog") !== null'));
   await page.keyboard.press('Escape');
   await page.getByRole('dialog').waitFor({ state: 'hidden' });
-  t.true(await again.evaluate('(node) => node === document.activeElement'), 'the focus is where it was');
+  t.true(await again.evaluate((node) => node === node.ownerDocument.activeElement), 'the focus is where it was');
 });

@@ -1,9 +1,32 @@
 // The text of one message, in a frame without origin: no script of it runs, nothing of it is loaded from anywhere (the
-// policy that comes with this page), and it can reach nothing of the page around it.
+// policy that comes with this page), and it can reach nothing of the page around it. What the policy would refuse is
+// taken out before, so that a refusal that is reported is one to look at.
+const ACTIVE = 'script, link, meta, base, object, embed, iframe, frame, audio, video, source, track, template';
+const LOADS = ['src', 'srcset', 'background', 'poster', 'data', 'xlink:href'];
+
+/** A handler is refused, and reported, where it is parsed, even in a template: it gets another name before. */
+const HANDLER = /([\s"'/])on(?=[a-z]+\s*=)/gi;
+
+function harmless(html) {
+  // What stands in a template belongs to no window: nothing of it runs or is loaded.
+  const template = document.createElement('template');
+  template.innerHTML = html.replaceAll(/<[a-z][^>]*>/gi, (tag) => tag.replaceAll(HANDLER, '$1data-on'));
+  const parsed = template.content;
+  for (const element of parsed.querySelectorAll(ACTIVE)) element.remove();
+  for (const element of parsed.querySelectorAll('*')) {
+    for (const { name, value } of [...element.attributes]) {
+      const loads = LOADS.includes(name) && !/^data:image\//i.test(value);
+      if (name.startsWith('on') || loads) element.removeAttribute(name);
+      if (loads) element.setAttribute('title', `not loaded here: ${value}`);
+    }
+  }
+  return parsed;
+}
+
 addEventListener('message', (event) => {
   if (event.source !== parent) return;
   const { contentType, body } = event.data;
-  if (contentType === 'text/html') document.body.innerHTML = body;
+  if (contentType === 'text/html') document.body.replaceChildren(harmless(body));
   else {
     const text = document.createElement('pre');
     text.style.whiteSpace = 'pre-wrap';
@@ -15,6 +38,9 @@ addEventListener('message', (event) => {
   }
   parent.postMessage({ frame: 'volley-message', height: document.documentElement.scrollHeight }, '*');
 });
-// Its links lead nowhere from here: the page would be lost, and nobody has asked for what they load.
-addEventListener('click', (event) => event.preventDefault());
+// A link would take the frame away from the message.
+addEventListener('click', (event) => {
+  if (event.target instanceof Element && event.target.closest('a, area')) event.preventDefault();
+});
+addEventListener('submit', (event) => event.preventDefault());
 parent.postMessage({ frame: 'volley-message', ready: true }, '*');

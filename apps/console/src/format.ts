@@ -4,7 +4,6 @@ const compact = new Intl.NumberFormat(undefined, { notation: 'compact', maximumF
 const one = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
 const two = new Intl.NumberFormat(undefined, { maximumFractionDigits: 2 });
 const dateTime = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
-const clock = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' });
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto' });
 const unit = (name: string, digits = 0) =>
   new Intl.NumberFormat(undefined, { style: 'unit', unit: name, unitDisplay: 'short', maximumFractionDigits: digits });
@@ -47,7 +46,6 @@ export function formatDuration(ms: number | null): string {
 }
 
 export const formatTime = (iso: string): string => dateTime.format(new Date(iso));
-export const formatClock = (iso: string): string => clock.format(new Date(iso));
 /** For the tooltip of every time. */
 export const formatUtc = (iso: string): string => new Date(iso).toISOString().replace('T', ' ').replace('Z', ' UTC');
 

@@ -1,4 +1,4 @@
-import type { CampaignView, StatsView } from './api/types.ts';
+import type { StatsView } from './api/types.ts';
 
 /** States of messages in the order of their lives; they add up to the audience. */
 export const STATES = [
@@ -31,7 +31,6 @@ export const labelOfState = (name: string): string => STATES.find((state) => sta
 export const failuresOf = (stats: StatsView): number => stats.failed + stats.dead + stats.expired;
 export const endedOf = (stats: StatsView): number => stats.total - stats.queued - stats.retrying;
 
-export type CampaignStatus = CampaignView['status'];
 export const STATUSES: Readonly<Record<string, { label: string; tone: 'neutral' | 'info' | 'good' | 'warn' | 'bad' }>> =
   {
     draft: { label: 'Draft', tone: 'neutral' },

@@ -38,7 +38,7 @@ export function BooksCard({ id, version, endedAt }: BooksCardProps) {
     <Card
       title="The books"
       aside={
-        <span className="flex items-center gap-3">
+        <span className="flex flex-wrap items-center gap-3">
           {data && (
             <span className="num">
               checked <Time iso={data.as_of} />

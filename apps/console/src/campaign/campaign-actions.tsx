@@ -113,10 +113,16 @@ export function CommandProblem({ command }: { command: ReturnType<typeof useComm
   const { current_status: current } = error.problem as { current_status?: unknown };
   const now = typeof current === 'string' ? (STATUSES[current]?.label ?? current).toLowerCase() : undefined;
   return (
-    <p role="alert" className="rounded-lg border border-warn bg-panel px-4 py-3">
+    <div
+      role="alert"
+      className="flex flex-wrap items-center justify-between gap-2 rounded-lg border border-warn bg-panel px-4 py-2"
+    >
       {variables === 'close'
         ? `It could not be closed: ${error.problem.detail}.`
         : `It could not be ${DONE[variables]}: the campaign is ${now ?? 'in another status'} by now.`}
-    </p>
+      <Button kind="quiet" onClick={() => command.reset()}>
+        Dismiss
+      </Button>
+    </div>
   );
 }

@@ -21,6 +21,8 @@ interface ChartCardProps<T> {
   readonly isEmpty: (answer: T) => boolean;
   readonly empty: string;
   readonly className?: string;
+  /** What to know when reading it. */
+  readonly note?: string | undefined;
   readonly children: (answer: T) => ReactNode;
 }
 
@@ -31,6 +33,7 @@ export function ChartCard<T extends Known & object>({
   isEmpty,
   empty,
   className = '',
+  note,
   children,
 }: ChartCardProps<T>) {
   const { data, error } = query;
@@ -51,7 +54,8 @@ export function ChartCard<T extends Known & object>({
           <span className="sr-only">Loading</span>
         </div>
       )}
-      <p className="mt-auto min-h-6 pt-1 text-end">
+      <p className="mt-auto flex min-h-6 flex-wrap items-baseline justify-end gap-x-4 pt-1 text-xs text-soft [&>span]:text-xs">
+        {note && <em className="me-auto not-italic">{note}</em>}
         <Freshness asOf={data?.as_of} lagMs={data?.lag_ms} />
       </p>
     </Card>

@@ -1,6 +1,6 @@
 import type { UseQueryResult } from '@tanstack/react-query';
 import { Link } from 'react-router';
-import type { CampaignView, FailuresView, StatsView } from '../api/types.ts';
+import type { CampaignView, FailuresView, RedriveView, StatsView } from '../api/types.ts';
 import { formatCount } from '../format.ts';
 import { RedriveButton } from '../redrive/redrive-button.tsx';
 import { Freshness } from '../ui/freshness.tsx';
@@ -16,7 +16,7 @@ interface FailuresCardProps {
   readonly underWay: boolean;
   readonly stats: StatsView | undefined;
   readonly query: UseQueryResult<FailuresView>;
-  onStarted(): void;
+  onStarted(redrive: RedriveView): void;
 }
 
 export function FailuresCard({ campaign, status, underWay, stats, query, onStarted }: FailuresCardProps) {
@@ -29,13 +29,14 @@ export function FailuresCard({ campaign, status, underWay, stats, query, onStart
       aside={
         <span className="flex flex-wrap items-center gap-3">
           <Freshness asOf={query.data?.as_of} lagMs={query.data?.lag_ms} />
-          {resend.isPossible && (
+          {/* Its dialog shows how it goes, so it stays when there is nothing to press any more. */}
+          <span className={resend.isPossible ? '' : '[&>button]:hidden'}>
             <RedriveButton
               selection={{ campaign_id: id }}
               label={`Send again to all ${formatCount(resend.count)}`}
               onStarted={onStarted}
             />
-          )}
+          </span>
         </span>
       }
     >
@@ -98,6 +99,7 @@ export function FailuresCard({ campaign, status, underWay, stats, query, onStart
           )
         }
       </Answered>
+      {resend.count > 0 && resend.whyNot && <p className="mt-2 text-sm text-soft">{resend.whyNot}</p>}
     </Card>
   );
 }
@@ -109,11 +111,10 @@ const Samples = ({ ids }: { ids: readonly string[] }) => (
       <li key={id}>
         <Link
           to={`/messages/${encodeURIComponent(id)}`}
-          aria-label={`Message ${id}`}
           title={id}
           className="font-mono text-xs text-accent underline-offset-3 hover:underline"
         >
-          …{id.slice(-6)}
+          <span className="sr-only">Message </span>…{id.slice(-6)}
         </Link>
       </li>
     ))}

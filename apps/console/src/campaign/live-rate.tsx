@@ -24,7 +24,7 @@ export function LiveRate({ trail, underWay }: LiveRateProps) {
   const latest = known.at(-1)?.perSecond ?? null;
   const showX = (x: number) => (endS - x < 1 ? (underWay ? 'now' : 'end') : showAgo(endS - x));
   return (
-    <Card title="Messages per second" aside="the last 2 minutes, as counts arrived on this page">
+    <Card title="Messages per second" className="flex flex-col">
       {known.length < 2 ? (
         <ChartPlace>
           {underWay ? 'It begins with the next counts.' : 'Nothing arrived while this page was open.'}
@@ -50,6 +50,9 @@ export function LiveRate({ trail, underWay }: LiveRateProps) {
           height={CHART_PX}
         />
       )}
+      <p className="mt-auto min-h-6 pt-1 text-end text-xs text-soft">
+        The last 2 minutes, as counts arrived on this page
+      </p>
     </Card>
   );
 }

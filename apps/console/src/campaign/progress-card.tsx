@@ -63,35 +63,32 @@ export function ProgressCard(props: ProgressCardProps) {
 
 function RunFigures({ campaign, stats, status, underWay, perSecond }: ProgressCardProps & { stats: StatsView }) {
   const left = stats.queued + stats.retrying;
-  const leftMs = underWay && perSecond !== null && perSecond > 0 ? (left / perSecond) * 1_000 : null;
+  const leftMs =
+    underWay && status !== 'paused' && perSecond !== null && perSecond > 0 ? (left / perSecond) * 1_000 : null;
   const tookMs =
     campaign.sent_at && campaign.ended_at ? Date.parse(campaign.ended_at) - Date.parse(campaign.sent_at) : null;
   const percentile = (ms: number | null) => (ms === null ? '–' : formatDuration(ms));
   return (
     <>
-      <dl className="mt-5 grid grid-cols-[repeat(auto-fill,minmax(9.5rem,1fr))] gap-x-6 gap-y-4 border-t border-line pt-4">
+      <dl className="mt-5 grid grid-cols-[repeat(auto-fit,minmax(min(9.5rem,44%),1fr))] gap-x-6 gap-y-4 border-t border-line pt-4">
         {underWay ? (
           <Figure
             label="Messages per second"
             value={perSecond === null ? '–' : formatRate(perSecond)}
-            note={`the last seconds; on average ${formatRate(stats.throughput_per_s)}`}
+            note={`5 s mean; overall ${formatRate(stats.throughput_per_s)}`}
           />
         ) : (
-          <Figure label="Messages per second" value={formatRate(stats.throughput_per_s)} note="first to last end" />
+          <Figure
+            label="Messages per second"
+            value={formatRate(stats.throughput_per_s)}
+            note="ended, from first to last"
+          />
         )}
         {underWay ? (
           <Figure
             label="Time left"
-            value={
-              leftMs === null ? '–' : `about ${formatDuration(Math.max(1_000, Math.round(leftMs / 1_000) * 1_000))}`
-            }
-            note={
-              status === 'paused'
-                ? 'paused'
-                : leftMs === null
-                  ? 'not known at this rate'
-                  : 'at this rate, computed here'
-            }
+            value={leftMs === null ? '–' : formatDuration(Math.max(1_000, Math.round(leftMs / 1_000) * 1_000))}
+            note={status === 'paused' ? 'paused' : leftMs === null ? 'not known' : 'about, at this rate'}
           />
         ) : (
           <Figure label="Took" value={formatDuration(tookMs)} note="from the send to the end" />

@@ -1,4 +1,3 @@
-import { useState } from 'react';
 import { Link } from 'react-router';
 import type { CampaignView, RedriveView, StatsView } from '../api/types.ts';
 import { formatCount, formatShare } from '../format.ts';
@@ -14,39 +13,38 @@ interface ResendBannerProps {
   readonly status: string;
   readonly underWay: boolean;
   readonly stats: StatsView | undefined;
-  onStarted(): void;
+  /** Asked for on this page. */
+  readonly jobId: string | undefined;
+  onStarted(redrive: RedriveView): void;
 }
 
 /** After the end: who did not get it, and sending again to just those. Then how that goes. */
-export function ResendBanner({ campaign, status, underWay, stats, onStarted }: ResendBannerProps) {
+export function ResendBanner({ campaign, status, underWay, stats, jobId, onStarted }: ResendBannerProps) {
   const id = campaign.campaign_id;
-  const [jobId, setJobId] = useState<string>();
   const { job } = useJob(jobId, id);
   const failed = stats ? failuresOf(stats) : 0;
-  if (!stats || (!job && (underWay || failed === 0))) return null;
+  // A cancelled campaign has others that did not go out, and sends nothing again.
+  const isCancelled = status === 'cancelled' || status === 'failed';
+  if (!stats || (!job && (underWay || isCancelled || failed === 0))) return null;
   const resend = resendOf(campaign, status, stats, Date.now());
   const isOver = !underWay && job?.status !== 'running';
-  const started = (redrive: RedriveView) => {
-    setJobId(redrive.redrive_id);
-    onStarted();
-  };
   return (
     <section
       aria-label="Messages that did not go out"
-      className={`rounded-lg border-s-4 border-y border-e border-line bg-panel p-4 ${failed > 0 && isOver ? 'border-s-bad' : 'border-s-good'}`}
+      className={`rounded-lg border-s-4 border-y border-e border-line bg-panel p-4 ${!isOver ? 'border-s-info' : failed > 0 ? 'border-s-bad' : 'border-s-good'}`}
     >
       <div className="flex flex-wrap items-center justify-between gap-3">
         <div className="min-w-0 flex-1 basis-72">
           {job && (
             <p role="status" className="num flex flex-wrap items-center gap-2 text-sm">
-              <Badge tone={job.status === 'running' || underWay ? 'info' : 'good'}>sent again</Badge>
-              <JobText job={job} />
+              <Badge tone={isOver ? 'neutral' : 'info'}>{isOver ? 'sent again' : 'sending again'}</Badge>
+              {isOver ? <>{formatCount(job.redriven)} were tried again</> : <JobText job={job} />}
             </p>
           )}
           {failed > 0 ? (
             <p className="mt-0.5">
               <strong className="num">
-                {formatCount(failed)} of {formatCount(stats.total)} did not go out
+                {formatCount(failed)} of {formatCount(stats.total)} {job && isOver ? 'still ' : ''}did not go out
               </strong>{' '}
               <span className="num text-soft">({formatShare(failed, stats.total)})</span>
             </p>
@@ -61,7 +59,7 @@ export function ResendBanner({ campaign, status, underWay, stats, onStarted }: R
             kind="primary"
             selection={{ campaign_id: id }}
             label={`Send again to ${formatCount(resend.count)}`}
-            onStarted={started}
+            onStarted={onStarted}
           />
         </span>
       </div>

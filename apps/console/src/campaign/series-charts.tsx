@@ -1,21 +1,23 @@
 import type { UseQueryResult } from '@tanstack/react-query';
 import type { SeriesView } from '../api/types.ts';
 import { showCount, showHour, showMinute, showMs, showWhole, stepRange } from '../charts/axis.ts';
-import { Plot } from '../charts/plot.tsx';
+import { type Line, Plot } from '../charts/plot.tsx';
 import { formatCount, formatDuration } from '../format.ts';
 import { CHART_PX, ChartCard } from './chart-card.tsx';
 
 type Point = SeriesView['data'][number];
 type Percentile = 'p50_ms' | 'p95_ms' | 'p99_ms';
-/** With fewer points than that lines would be dots: bars within each other say the same. */
+/** With fewer points than that lines would be dots: bars say the same. */
 const LEAST_FOR_LINES = 4;
 
 const axisOf = ({ data, step }: SeriesView) => {
+  const width = step === '1h' ? 3_600 : 60;
   const xs = data.map(({ at }) => Date.parse(at) / 1_000);
   return {
     xs,
+    step: width,
     ticks: xs,
-    range: stepRange(xs, step === '1h' ? 3_600 : 60),
+    range: stepRange(xs, width),
     showX: step === '1h' ? showHour : showMinute,
     showPointX: showWhole,
   };
@@ -24,23 +26,33 @@ const stepName = (query: UseQueryResult<SeriesView>) => (query.data?.step === '1
 
 export function OutcomesChart({ query }: { query: UseQueryResult<SeriesView> }) {
   const unit = stepName(query);
+  const hasRedriven = query.data?.data.some(({ redriven }) => redriven > 0) ?? false;
   return (
     <ChartCard
       title={`Messages per ${unit}`}
       query={query}
       isEmpty={({ data }) => data.length === 0}
       empty="Nothing has happened yet: the first message that ends begins this chart."
+      // Series count events: such a message is in two of these sums.
+      note={hasRedriven ? 'What was sent again counts each time' : undefined}
     >
       {(series) => {
         const of = (value: (point: Point) => number) => series.data.map(value);
         const outcomes = [
-          { label: 'Sent', colour: 'sent', kind: 'bars', stacked: true, side: 'start', values: of((p) => p.sent) },
+          {
+            label: 'Sent',
+            colour: 'sent',
+            kind: 'bars',
+            stacked: true,
+            slot: [-0.36, 0.12],
+            values: of((p) => p.sent),
+          },
           {
             label: 'Failed, gave up',
             colour: 'failed',
             kind: 'bars',
             stacked: true,
-            side: 'start',
+            slot: [-0.36, 0.12],
             values: of((p) => p.failed + p.dead),
           },
           {
@@ -48,10 +60,16 @@ export function OutcomesChart({ query }: { query: UseQueryResult<SeriesView> }) 
             colour: 'expired',
             kind: 'bars',
             stacked: true,
-            side: 'start',
+            slot: [-0.36, 0.12],
             values: of((p) => p.expired),
           },
-          { label: 'Attempts put off', colour: 'retrying', kind: 'bars', side: 'end', values: of((p) => p.deferred) },
+          {
+            label: 'Attempts put off',
+            colour: 'retrying',
+            kind: 'bars',
+            slot: [0.15, 0.36],
+            values: of((p) => p.deferred),
+          },
         ] as const;
         const lines = outcomes
           .map((line) => ({ ...line, sum: line.values.reduce((sum, value) => sum + value, 0) }))
@@ -72,10 +90,10 @@ export function OutcomesChart({ query }: { query: UseQueryResult<SeriesView> }) 
 }
 
 const PERCENTILES = [
-  { label: 'p99', colour: 'warn', of: 'p99_ms' },
-  { label: 'p95', colour: 'accent', of: 'p95_ms' },
-  { label: 'p50', colour: 'info', of: 'p50_ms' },
-] as const satisfies readonly { label: string; colour: string; of: Percentile }[];
+  { label: 'p50', colour: 'info', of: 'p50_ms', slot: [-0.36, -0.14] },
+  { label: 'p95', colour: 'accent', of: 'p95_ms', slot: [-0.11, 0.11] },
+  { label: 'p99', colour: 'warn', of: 'p99_ms', slot: [0.14, 0.36] },
+] as const satisfies readonly { label: string; colour: string; of: Percentile; slot: Line['slot'] }[];
 
 export function LatencyChart({ query }: { query: UseQueryResult<SeriesView> }) {
   const unit = stepName(query);
@@ -94,13 +112,14 @@ export function LatencyChart({ query }: { query: UseQueryResult<SeriesView> }) {
           <Plot
             label={`Latency per ${unit}, of sent messages. In the last ${unit}: ${PERCENTILES.map(({ label, of }) => `${label} ${show(last?.[of])}`).join(', ')}.`}
             {...axisOf(series)}
-            lines={PERCENTILES.map(({ label, colour, of }) => ({
+            lines={PERCENTILES.map(({ label, colour, of, slot }) => ({
               label,
               colour,
+              slot,
               values: series.data.map((point) => point[of]),
               show: formatDuration,
               atRest: show(last?.[of]),
-              kind: series.data.length < LEAST_FOR_LINES ? 'bars' : 'line',
+              kind: known.length < LEAST_FOR_LINES ? 'bars' : 'line',
             }))}
             showY={showMs}
             height={CHART_PX}

@@ -13,8 +13,8 @@ export interface Line {
   readonly kind?: 'line' | 'area' | 'bars';
   /** Bars that stand upon the stacked ones before them. */
   readonly stacked?: boolean;
-  /** Bars in one half of their step, so that two kinds stand side by side. */
-  readonly side?: 'start' | 'end';
+  /** Where in their step bars begin and end, from -0.5 to 0.5, so that several stand side by side. */
+  readonly slot?: readonly [number, number];
   readonly dash?: readonly number[];
   /** In the legend while nothing is pointed at: a total, the last value. */
   readonly atRest?: string;
@@ -30,6 +30,8 @@ export interface PlotProps {
   /** Of the point that is pointed at; `showX` when absent. */
   readonly showPointX?: (x: number) => string;
   readonly showY: (y: number) => string;
+  /** Distance of neighbours on the axis: 60 where each is a minute. */
+  readonly step?: number;
   /** What the axis begins and ends with. */
   readonly range: readonly [number, number];
   /** Where the axis has a label; those that find no room are left out. */

@@ -15,6 +15,20 @@ function thinned(ticks: readonly number[], widthPx: number): number[] {
   return ticks.filter((_, i) => i % every === 0);
 }
 
+const WIDE: NonNullable<Line['slot']> = [-0.36, 0.36];
+
+/** Each as wide as its slot of the step; unit 1 is that of the axis. */
+function barsOf({ slot: [begin, end] = WIDE }: Line, now: () => PlotProps) {
+  const step = () => now().step ?? 1;
+  return uPlot.paths.bars?.({
+    radius: 0.04,
+    disp: {
+      x0: { unit: 1, values: () => now().xs.map((x) => x + begin * step()) },
+      size: { unit: 1, values: () => now().xs.map(() => (end - begin) * step()) },
+    },
+  });
+}
+
 /** `now` is asked at each drawing: what is shown changes, the chart stays. */
 export function createPlot(
   at: HTMLElement,
@@ -23,11 +37,6 @@ export function createPlot(
   height: number,
   onPoint: (index: number | null) => void,
 ): uPlot {
-  const bars = {
-    middle: uPlot.paths.bars?.({ size: [0.7, 88], radius: 0.04 }),
-    start: uPlot.paths.bars?.({ size: [0.42, 60], radius: 0.04, align: -1 }),
-    end: uPlot.paths.bars?.({ size: [0.2, 30], radius: 0.04, align: 1, gap: 4 }),
-  };
   const smooth = uPlot.paths.linear?.();
   const axis = {
     stroke: colourOf('soft'),
@@ -69,7 +78,7 @@ export function createPlot(
         ...lines.map((line) => {
           const colour = colourOf(line.colour);
           if (line.kind === 'bars') {
-            const paths = bars[line.side ?? 'middle'];
+            const paths = barsOf(line, now);
             return { stroke: colour, fill: colour, width: 0, points: { show: false }, ...(paths ? { paths } : {}) };
           }
           return {

@@ -2,7 +2,7 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { ApiProblem, ask } from '../api/client.ts';
 import type { ContactView, Page as PageOf } from '../api/types.ts';
-import { Button, buttonClass } from '../ui/controls.tsx';
+import { Button } from '../ui/controls.tsx';
 import { PageButtons } from '../ui/page-buttons.tsx';
 import { Answered, Empty } from '../ui/states.tsx';
 import { Table, Th } from '../ui/table.tsx';
@@ -22,6 +22,12 @@ interface ContactListProps {
 /** Contacts of a segment, in the order in which they came; another rule is another list. */
 export function ContactList({ rule, onRule }: ContactListProps) {
   const pages = usePages();
+  const [ofRule, setOfRule] = useState(rule);
+  // Of another segment there is another first page, also when the way there was the browser's own "back".
+  if (ofRule !== rule) {
+    setOfRule(rule);
+    pages.first();
+  }
   const [deleting, setDeleting] = useState<ContactView>();
   const query = useQuery({
     queryKey: ['contacts', rule, pages.cursor ?? ''],
@@ -97,9 +103,9 @@ function Nobody({ rule, isLater, onRule }: ContactListProps & { isLater: boolean
     <Empty title="No contacts yet">
       <p>Bring them as a file: an address in each line is enough.</p>
       <p className="mt-3">
-        <label htmlFor={FILE_INPUT_ID} className={`${buttonClass('primary')} cursor-pointer`}>
+        <Button kind="primary" onClick={() => document.getElementById(FILE_INPUT_ID)?.click()}>
           Choose a file to import
-        </label>
+        </Button>
       </p>
     </Empty>
   );

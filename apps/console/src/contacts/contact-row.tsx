@@ -4,7 +4,8 @@ import { Foreign, ForeignLine, Time } from '../ui/parts.tsx';
 import { Td } from '../ui/table.tsx';
 
 const MAX_TAGS = 6;
-const MAX_VALUE_CHARS = 2_000;
+const MAX_ATTRIBUTES = 30;
+const MAX_VALUE_CHARS = 500;
 
 export function ContactRow({ contact, onDelete }: { contact: ContactView; onDelete: () => void }) {
   const { recipient, name, tags, attributes, created_at } = contact;
@@ -36,7 +37,7 @@ export function ContactRow({ contact, onDelete }: { contact: ContactView; onDele
         <Time iso={created_at} />
       </Td>
       <Td>
-        <Button kind="quiet" className="-my-1" aria-label={`Delete ${recipient.slice(0, 100)}`} onClick={onDelete}>
+        <Button kind="quiet" className="-my-2" aria-label={`Delete ${recipient.slice(0, 100)}`} onClick={onDelete}>
           Delete
         </Button>
       </Td>
@@ -52,8 +53,8 @@ function Attributes({ attributes }: { attributes: ContactView['attributes'] }) {
       <summary className="whitespace-nowrap text-accent">
         {entries.length} {entries.length === 1 ? 'attribute' : 'attributes'}
       </summary>
-      <dl className="mt-1 max-h-64 overflow-y-auto text-xs">
-        {entries.map(([key, value]) => {
+      <dl className="mt-1 text-xs">
+        {entries.slice(0, MAX_ATTRIBUTES).map(([key, value]) => {
           const text = typeof value === 'string' ? value : JSON.stringify(value);
           return (
             <div key={key} className="mt-1">
@@ -67,6 +68,9 @@ function Attributes({ attributes }: { attributes: ContactView['attributes'] }) {
           );
         })}
       </dl>
+      {entries.length > MAX_ATTRIBUTES && (
+        <p className="text-xs text-soft">and {entries.length - MAX_ATTRIBUTES} more</p>
+      )}
     </details>
   );
 }

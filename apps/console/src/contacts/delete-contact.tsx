@@ -41,8 +41,8 @@ export function DeleteContact({ contact, onClose }: { contact: ContactView | und
       }
     >
       {contact && (
-        <p className="max-h-40 overflow-y-auto">
-          <Foreign text={contact.recipient} className="font-medium" />
+        <p>
+          <Foreign text={contact.recipient.slice(0, 500)} className="font-medium" />
           {contact.name && (
             <>
               {' '}

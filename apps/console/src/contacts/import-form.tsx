@@ -66,7 +66,7 @@ export function ImportForm() {
         }}
         onDragLeave={() => setIsOver(false)}
         onDrop={drop}
-        className={`relative flex min-h-24 cursor-pointer flex-col items-center justify-center gap-1 rounded-lg border border-dashed px-4 py-4 text-center focus-within:outline-2 focus-within:outline-offset-2 focus-within:outline-accent ${isOver ? 'border-accent bg-raised' : 'border-line bg-ground'}`}
+        className={`relative flex min-h-24 cursor-pointer flex-col items-center justify-center gap-1 rounded-lg border border-dashed px-4 py-4 text-center focus-within:outline-2 focus-within:outline-offset-2 focus-within:outline-accent ${isOver ? 'border-accent bg-raised' : 'border-soft bg-ground'}`}
       >
         {/* Of the size of its label: what is hidden elsewhere makes the page scroll when it gets the focus. */}
         <input

@@ -35,7 +35,7 @@ export function ImportProgress({ run }: { run: UnderWay }) {
           <>
             {formatBytes(sent)} of {formatBytes(file.size)} ({formatShare(sent, file.size)}) ·{' '}
             {run.bytesPerS === undefined ? 'rate not known yet' : `${formatBytes(run.bytesPerS)}/s`} ·{' '}
-            {run.bytesPerS ? `${formatDuration(leftMs(file.size - sent, run.bytesPerS))} left of sending` : '–'}
+            {run.bytesPerS ? `${formatDuration(leftMs(file.size - sent, run.bytesPerS))} left` : '–'}
           </>
         ) : (
           <>

@@ -10,12 +10,16 @@ interface RuleFormProps {
 
 export function RuleForm({ rule, problem, onRule }: RuleFormProps) {
   const [text, setText] = useState(rule);
+  const [ofRule, setOfRule] = useState(rule);
+  if (ofRule !== rule) {
+    setOfRule(rule);
+    setText(rule);
+  }
   const wrong = problem?.problem.errors
     ?.map(({ detail, column }) => (column === undefined ? detail : `${detail} (at character ${column})`))
     .join('; ');
   return (
     <form
-      role="search"
       aria-label="Contacts by segment"
       className="flex flex-wrap items-start gap-3"
       onSubmit={(event) => {

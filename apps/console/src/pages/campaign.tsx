@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import { Link, Navigate, useParams } from 'react-router';
-import type { CampaignView } from '../api/types.ts';
+import type { CampaignView, RedriveView } from '../api/types.ts';
 import { BooksCard } from '../campaign/books-card.tsx';
 import { CampaignAbout } from '../campaign/campaign-about.tsx';
 import { CampaignActions, CommandProblem, useCommand } from '../campaign/campaign-actions.tsx';
@@ -44,6 +44,12 @@ function CampaignRun({ campaign, run }: { campaign: CampaignView; run: Run }) {
   const [wasUnderWay, setWasUnderWay] = useState(underWay);
   if (underWay && !wasUnderWay) setWasUnderWay(true);
 
+  const [jobId, setJobId] = useState<string>();
+  const started = (redrive: RedriveView) => {
+    if (redrive.action === 'redrive') setJobId(redrive.redrive_id);
+    expectMore();
+  };
+
   const address = `/campaigns/${encodeURIComponent(id)}`;
   if (status === 'draft') return <Navigate to={`${address}/edit`} replace />;
   return (
@@ -66,13 +72,20 @@ function CampaignRun({ campaign, run }: { campaign: CampaignView; run: Run }) {
       }
     >
       <CommandProblem command={command} />
-      <ResendBanner campaign={campaign} status={status} underWay={underWay} stats={live.stats} onStarted={expectMore} />
       <ProgressCard
         campaign={campaign}
         live={live}
         status={status}
         underWay={underWay}
         perSecond={trail.at(-1)?.perSecond ?? null}
+      />
+      <ResendBanner
+        campaign={campaign}
+        status={status}
+        underWay={underWay}
+        stats={live.stats}
+        jobId={jobId}
+        onStarted={started}
       />
       <div className="grid gap-5 lg:grid-cols-2">
         {wasUnderWay && <LiveRate trail={trail} underWay={underWay} />}
@@ -86,7 +99,7 @@ function CampaignRun({ campaign, run }: { campaign: CampaignView; run: Run }) {
         underWay={underWay}
         stats={live.stats}
         query={failures}
-        onStarted={expectMore}
+        onStarted={started}
       />
       <BooksCard id={id} version={campaign.version} endedAt={campaign.ended_at} />
       <ContentCard campaign={campaign} />

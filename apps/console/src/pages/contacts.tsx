@@ -10,7 +10,7 @@ export function ContactsPage() {
     <Page title="Contacts">
       <ImportCard />
       <Card title="Who is here">
-        <ContactList key={rule} rule={rule} onRule={(next) => setSearch(next === '' ? {} : { segment_rule: next })} />
+        <ContactList rule={rule} onRule={(next) => setSearch(next === '' ? {} : { segment_rule: next })} />
       </Card>
     </Page>
   );

@@ -2,12 +2,13 @@ import type { CampaignAuditView } from '../api/types.ts';
 import { formatCount, formatDuration } from '../format.ts';
 import { STATES } from '../states.ts';
 import { Time } from '../ui/parts.tsx';
-import { AuditFigures, nameOfFigure } from './figures.tsx';
+import { AuditFigures } from './figures.tsx';
 
 /** Accepted = sent + failed + …, difference 0: a campaign's audit as one line, its figures folded. */
 export function AuditLine({ audit, name }: { audit: CampaignAuditView; name: string }) {
   const parts = STATES.filter(({ name: state }) => audit.states[state] > 0 || state === 'sent');
   const differing = audit.figures.filter((each) => each.difference !== null && each.difference > 0);
+  const same = audit.figures.filter((each) => !differing.includes(each));
   return (
     <div className="min-w-0">
       <p className="num wrap-anywhere">
@@ -28,16 +29,21 @@ export function AuditLine({ audit, name }: { audit: CampaignAuditView; name: str
           ` · ${formatCount(audit.stored.marked_repeats)} marked repeats, which count nowhere`}
         {audit.waited_ms > 0 && ` · waited ${formatDuration(audit.waited_ms)} for events`}
       </p>
-      <details className="mt-1" open={differing.length > 0}>
-        <summary className="text-sm text-accent">
-          {differing.length > 0
-            ? `${differing.map((each) => nameOfFigure(each.figure)).join(', ')}: what differs`
-            : `The ${audit.figures.length} comparisons`}
-        </summary>
+      {differing.length > 0 && (
         <div className="mt-2">
-          <AuditFigures label={`Audit of ${name.slice(0, 80)}`} figures={audit.figures} />
+          <AuditFigures label={`What differs in ${name.slice(0, 80)}`} figures={differing} />
         </div>
-      </details>
+      )}
+      {same.length > 0 && (
+        <details className="mt-1">
+          <summary className="text-sm text-accent">
+            {differing.length > 0 ? `The other ${same.length} comparisons` : `The ${same.length} comparisons`}
+          </summary>
+          <div className="mt-2">
+            <AuditFigures label={`Audit of ${name.slice(0, 80)}`} figures={same} />
+          </div>
+        </details>
+      )}
     </div>
   );
 }

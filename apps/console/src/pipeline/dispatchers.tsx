@@ -56,7 +56,8 @@ function One({ dispatcher }: { dispatcher: Dispatcher }) {
           <Badge tone="bad">not alive</Badge>
         )}
         <span className="num text-sm text-soft">
-          seen {wholeSeconds(seen_ms_ago)} ago · version <Foreign text={version || '–'} />
+          version <Foreign text={version || '–'} /> · seen{' '}
+          {seen_ms_ago < 1_000 ? 'less than a second' : wholeSeconds(seen_ms_ago)} ago
         </span>
       </div>
       <dl className={`num mt-3 grid grid-cols-[auto_1fr] gap-x-4 gap-y-1 text-sm ${alive ? '' : 'text-soft'}`}>

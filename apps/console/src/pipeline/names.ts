@@ -38,3 +38,9 @@ export function rangesOf(numbers: readonly number[]): string {
   }
   return ranges.map(([from, to]) => (from === to ? `${from}` : `${from}–${to}`)).join(', ');
 }
+
+/** Somebody else's text within a sentence: cut, and closed in, so that it turns nothing around that stands beside it. */
+export function closedIn(text: string): string {
+  const cut = text.length > 80 ? `${text.slice(0, 80)}…` : text;
+  return /^[ -~]*$/.test(cut) ? cut : `\u2068${cut}\u2069`;
+}

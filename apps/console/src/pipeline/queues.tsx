@@ -37,9 +37,9 @@ export function Queues({ queues }: { queues: NonNullable<PipelineView['queues']>
                   <span className="font-medium whitespace-nowrap">{capital(nameOfQueue(queue))}</span>
                   <span className="hidden text-soft sm:block">{MEANING_OF_QUEUE[queue.kind]}</span>
                 </Td>
-                <NumTd className="min-w-24">{formatCount(queue.lag)}</NumTd>
-                <NumTd className="min-w-28">{ageOf(queue)}</NumTd>
-                <Td className="min-w-44">
+                <NumTd className="sm:min-w-24">{formatCount(queue.lag)}</NumTd>
+                <NumTd className="min-w-20 sm:min-w-28">{ageOf(queue)}</NumTd>
+                <Td className="sm:min-w-44">
                   <span className="flex flex-wrap items-center gap-2">
                     <button
                       type="button"

@@ -1,7 +1,7 @@
 import type { PipelineView } from '../api/types.ts';
-import { formatClock, formatCount } from '../format.ts';
+import { formatCount, formatTime } from '../format.ts';
 import { wholeSeconds } from './age.ts';
-import { nameOfQueue } from './names.ts';
+import { closedIn, nameOfQueue } from './names.ts';
 
 /** Something on the way to the recipients that is not as it should be. */
 export interface Trouble {
@@ -39,7 +39,7 @@ function ofDispatchers(view: PipelineView): Trouble[] {
   for (const { id, seen_ms_ago } of dispatchers.filter((each) => !each.alive && each.seen_ms_ago < RECENTLY_MS))
     out.push({
       level: unowned.length > 0 ? 'bad' : 'warn',
-      what: `Dispatcher ${id.slice(0, 80)} is not alive`,
+      what: `Dispatcher ${closedIn(id)} is not alive`,
       detail: `not seen for ${wholeSeconds(seen_ms_ago)}${unowned.length > 0 ? '' : ', others have its partitions'}`,
     });
   if (unowned.length > 0)
@@ -54,11 +54,11 @@ function ofDispatchers(view: PipelineView): Trouble[] {
 function ofProviders(view: PipelineView): Trouble[] {
   const out: Trouble[] = [];
   for (const { provider, host, state, probe_at } of view.breakers ?? []) {
-    const whose = `${provider.slice(0, 80)}${host === null ? '' : ` (${host.slice(0, 80)})`}`;
+    const whose = `${closedIn(provider)}${host === null ? '' : ` (${closedIn(host)})`}`;
     out.push({
       level: 'bad',
       what: `The breaker of ${whose} is ${state}`,
-      detail: state === 'open' ? `tried again at ${formatClock(probe_at)}` : 'one message tries whether it takes more',
+      detail: state === 'open' ? `tried again at ${formatTime(probe_at)}` : 'one message tries whether it takes more',
     });
   }
   const blocked = new Map<string, string>();
@@ -68,8 +68,8 @@ function ofProviders(view: PipelineView): Trouble[] {
   for (const [provider, until] of blocked)
     out.push({
       level: 'warn',
-      what: `${provider.slice(0, 80)} asked to be left alone`,
-      detail: `until ${formatClock(until)}`,
+      what: `${closedIn(provider)} asked to be left alone`,
+      detail: `until ${formatTime(until)}`,
     });
   return out;
 }

@@ -53,6 +53,8 @@ export function LettersDialog({ action, selection, open, onClose, onStarted }: L
     enabled: open && jobId === undefined,
     gcTime: 0,
     staleTime: Number.POSITIVE_INFINITY,
+    // What failed in the last seconds is not in the list yet: it comes while one reads.
+    refetchInterval: jobId === undefined ? 2_000 : false,
     refetchOnWindowFocus: false,
   });
   // A second click before the first is answered must not start a second one.

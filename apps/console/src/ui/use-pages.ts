@@ -6,6 +6,7 @@ export function usePages() {
   return {
     cursor: trail.at(-1),
     previous: trail.length > 0 ? () => setTrail((now) => now.slice(0, -1)) : undefined,
+    first: () => setTrail([]),
     next: (cursor: string) => setTrail((now) => [...now, cursor]),
   };
 }
