@@ -15,9 +15,10 @@ COPY apps/local-stack/package.json apps/local-stack/
 
 FROM manifests AS console
 RUN npm ci --ignore-scripts
+COPY tsconfig.json ./
 COPY packages/contract packages/contract
 COPY apps/console apps/console
-RUN node apps/console/bin/build.ts
+RUN node apps/console/bin/build.ts /app/console
 
 FROM manifests AS services
 # The optional packages, and the only ones with scripts, bring a Postgres for machines without Docker: not used in here.
@@ -31,7 +32,7 @@ COPY --from=services /app ./
 COPY packages packages
 COPY services services
 COPY apps apps
-COPY --from=console /app/apps/console/dist apps/console/dist
+COPY --from=console /app/console console
 COPY schemas schemas
 COPY deploy deploy
 USER node

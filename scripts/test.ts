@@ -115,15 +115,15 @@ for (const signal of ['SIGINT', 'SIGTERM', 'disconnect'] as const) {
 }
 
 try {
+  // They are downloaded and start while the checks and the unit tests run, of which many wait.
+  if (files.int.length + files.e2e.length > 0) {
+    stack = startStores();
+    stack.catch((error: Error) => print(`     the stores did not start: ${error.message}`));
+  }
   if (patterns.length === 0) {
     const checked = await runChecks(print);
     count.passed += checked.passed;
     count.failed += checked.failed;
-  }
-  // It is downloaded and starts while the unit tests run, of which many wait.
-  if (files.int.length + files.e2e.length > 0) {
-    stack = startStores();
-    stack.catch((error: Error) => print(`     the stores did not start: ${error.message}`));
   }
   await ava('unit', files.unit, { concurrency: 4 });
   if (stack !== undefined) {
@@ -134,18 +134,17 @@ try {
       VOLLEY_TEST_POSTGRES: postgres,
       VOLLEY_TEST_CLICKHOUSE: clickhouse,
     };
-    // More than there are cores: a good part of each waits for the log, for sessions, for processes that start.
-    await ava('integration', files.int, { env, concurrency: 3, timeout: '180s', limitMinutes: 20 });
-    // The command line takes the ports that a user gets, as the demo does; what a fault takes is told by time, in bounds that
-    // held with four times the load.
+    await ava('integration', files.int, { env, timeout: '180s', limitMinutes: 20 });
+    // What a fault takes is told by time, so no more than two of them at once; and the command line takes the ports that a
+    // user gets, as the demo does.
     const isApart = (file: string) => file.startsWith('test/faults/') || file.endsWith('/commands.e2e.test.ts');
     await ava(
       'end-to-end',
       files.e2e.filter((file) => !isApart(file)),
-      { env, concurrency: 3, timeout: '300s' },
+      { env, timeout: '300s' },
     );
-    const atOnce = { env, concurrency: 3, timeout: '300s', limitMinutes: 25 };
-    await ava('command line and fault', files.e2e.filter(isApart), atOnce);
+    const twoAtOnce = { env, concurrency: 2, timeout: '300s', limitMinutes: 25 };
+    await ava('command line and fault', files.e2e.filter(isApart), twoAtOnce);
     await stopAll();
     const left = leftovers(temp);
     if (left.length > 0) {

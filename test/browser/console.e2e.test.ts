@@ -81,7 +81,7 @@ inBrowser(
       .waitFor();
     await message.fill('Hi {{name}},\n{% if city %}greetings to {{city}}{% endif %}');
     await page.getByLabel('Segment rule').fill('spring,vip');
-    await page.getByLabel('Messages per second, at most').fill('60');
+    await page.getByLabel('Messages per second, at most').fill('20');
     await page.getByText('Hi Person 1,').first().waitFor();
     await page
       .getByText(/tagged spring and tagged vip/)
@@ -104,11 +104,15 @@ inBrowser(
           0,
       );
     const seen = new Set<number>();
-    await until('it ends', async () => {
-      const now = await sent();
-      seen.add(now);
-      return now === AUDIENCE - 3;
-    });
+    await until(
+      'it ends',
+      async () => {
+        const now = await sent();
+        seen.add(now);
+        return now === AUDIENCE - 3;
+      },
+      { timeoutMs: 120_000 },
+    );
     const middle = [...seen].filter((n) => n > 0 && n < AUDIENCE - 3);
     t.true(middle.length >= 2, `saw ${[...seen]}`);
     await page.getByText('Completed with failures').first().waitFor();
@@ -148,7 +152,7 @@ inBrowser(
 inBrowser('the API goes away in the middle of a campaign and comes back: said, and live again by itself', async (t) => {
   const { page, complaints, open } = await view(t, browser, p);
   await p.api.importContacts(
-    Array.from({ length: 900 }, (_, i) => ({ email: `away${i}@example.org`, tags: ['away'] })),
+    Array.from({ length: 5_000 }, (_, i) => ({ email: `away${i}@example.org`, tags: ['away'] })),
   );
   const id = await p.api.create({ segment_rule: 'away', rate_per_second: 50, template: 'x' });
   await p.api.send(id);
@@ -158,14 +162,20 @@ inBrowser('the API goes away in the middle of a campaign and comes back: said, a
   await page.getByText(/^not live/).waitFor();
   await page.getByText('The API does not answer. What you see').waitFor();
   // What was known stays.
-  t.true(await page.getByRole('img', { name: /900 messages/ }).isVisible());
+  t.true(await page.getByRole('img', { name: /5,000 messages/ }).isVisible());
   await p.untilRestarted('ingest-api', before);
   await page.getByText('live', { exact: true }).waitFor();
   await page.getByText('The API does not answer. What you see').waitFor({ state: 'hidden' });
-  const label = () => page.getByRole('img', { name: /900 messages/ }).getAttribute('aria-label');
+  const label = () => page.getByRole('img', { name: /5,000 messages/ }).getAttribute('aria-label');
   const once = await label();
   await until('it moves again', async () => (await label()) !== once);
-  await p.api.call('POST', `/v1/campaigns/${id}/cancel`);
+  // Held, going on, and ended, by hand.
+  await page.getByRole('button', { name: 'Pause' }).click();
+  await page.getByText('Paused', { exact: true }).first().waitFor();
+  await page.getByRole('button', { name: 'Resume' }).click();
+  await page.getByText('Running', { exact: true }).first().waitFor();
+  await page.getByRole('button', { name: 'Cancel campaign…' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Cancel campaign' }).click();
   await page.getByText('Cancelled', { exact: true }).first().waitFor();
   t.deepEqual(complaints, []);
 });

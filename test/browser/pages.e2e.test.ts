@@ -12,7 +12,8 @@ let messageId: string;
 let draftId: string;
 const inBrowser = CHROMIUM === undefined ? test.skip : test.serial;
 
-const SCRIPT = '<script>document.title="taken"</script><img src=x onerror=alert(1)>';
+const RUN = 'document.documentElement.dataset.ran=1';
+const SCRIPT = `<script>${RUN}</script><img src=x onerror=${RUN}>`;
 const TURNED = '\u202Egnp.exe\u202C \u0627\u0644\u0639\u0631\u0628\u064A\u0629';
 const LONG = 'long'.repeat(2_500);
 /** As much as the attributes of a contact may have. */
@@ -32,7 +33,7 @@ if (CHROMIUM !== undefined) {
       { email: 'gone+always-transient@example.org', name: SCRIPT, tags: ['hostile'], bio: MUCH },
     ]);
     if (rejected > 0) throw new Error(JSON.stringify(errors));
-    const template = `<h1 onclick="alert(1)">{{name}}</h1><p style="color: red">{{bio}}</p>${LONG}${SCRIPT}`;
+    const template = `<h1 onclick="${RUN}">{{name}}</h1><p style="color: red">{{bio}}</p>${LONG}${SCRIPT}`;
     const made = { name: NAME, template, content_type: 'text/html', segment_rule: 'hostile', max_attempts: 3 };
     draftId = await p.api.create(made);
     campaignId = await p.api.create(made);
@@ -77,24 +78,26 @@ async function audit(t: ExecutionContext, page: Page): Promise<void> {
   t.deepEqual(serious, []);
 }
 
-for (const [theme, width] of [
-  ['light', 1280],
-  ['dark', 375],
-] as const)
-  for (const [name, path] of PAGES)
-    inBrowser(
-      `${name}, ${theme} and ${width} wide: text of others is text, nothing serious for axe, no scrolling sideways`,
-      async (t) => {
-        const { page, complaints, open } = await view(t, browser, p, { theme, width });
-        await open(path());
-        await settled(page);
-        t.is(await page.locator('html').getAttribute('data-theme'), theme);
-        await audit(t, page);
-        t.is(await overflow(page), 0);
-        t.regex(await page.title(), /Volley$/);
-        t.deepEqual(complaints, []);
-      },
-    );
+for (const [name, path] of PAGES)
+  inBrowser(
+    `${name}, light and wide, dark and narrow: text of others is text, nothing serious for axe, no scrolling sideways`,
+    async (t) => {
+      const { page, complaints, open } = await view(t, browser, p);
+      await open(path());
+      await settled(page);
+      t.is(await page.locator('html').getAttribute('data-theme'), 'light');
+      await audit(t, page);
+      t.is(await overflow(page), 0);
+      await page.getByRole('button', { name: 'Use the dark theme' }).click();
+      await page.setViewportSize({ width: 375, height: 812 });
+      await settled(page);
+      t.is(await page.locator('html').getAttribute('data-theme'), 'dark');
+      await audit(t, page);
+      t.is(await overflow(page), 0);
+      t.regex(await page.title(), /Volley$/);
+      t.deepEqual(complaints, []);
+    },
+  );
 
 inBrowser('a name is shown as it was written, wherever it stands', async (t) => {
   const { page, open } = await view(t, browser, p);
@@ -121,7 +124,8 @@ inBrowser('a mail is shown styled, in a frame where none of its scripts runs', a
   );
   await frame.locator('h1').click();
   t.is(await page.locator('iframe').getAttribute('sandbox'), 'allow-scripts');
-  t.not(await page.title(), 'taken');
+  t.is(await frame.locator('html').getAttribute('data-ran'), null);
+  t.is(await page.locator('html').getAttribute('data-ran'), null);
   t.deepEqual(complaints, []);
 });
 
@@ -145,7 +149,7 @@ inBrowser('the first view is less than 300 KB of script, compressed', async (t) 
 });
 
 inBrowser(
-  'a million messages: a few rows are drawn, a few pages are held, the last is reached page by page',
+  'a list of a million messages: a few rows are drawn and a few pages held, however far one reads',
   async (t) => {
     const total = 1_000_000;
     const { page, context, open } = await view(t, browser, p);
@@ -181,14 +185,14 @@ inBrowser(
       await firstOf(read).waitFor({ state: 'attached' });
     }
     const early = await heap();
-    for (let read = 21; read <= 140; read++) {
+    for (let read = 21; read <= 80; read++) {
       await scroll();
       await firstOf(read).waitFor({ state: 'attached' });
     }
     const late = await heap();
     t.true((await list.getByRole('row').count()) < 120, `${await list.getByRole('row').count()} rows drawn`);
-    // 12,000 messages more: what is kept of them is where their pages begin.
-    t.true(late - early < 8 * 1024 * 1024, `${((late - early) / 1024 / 1024).toFixed(1)} MiB more`);
+    // 6,000 messages more: what is kept of them is where their pages begin.
+    t.true(late - early < 6 * 1024 * 1024, `${((late - early) / 1024 / 1024).toFixed(1)} MiB more`);
     await list.evaluate((box) => {
       box.scrollTop = 0;
     });

@@ -15,7 +15,7 @@ test.after.always(() => p?.stop());
 test('the states add up to the total at every moment of a campaign', async (t) => {
   const total = 1_000;
   await p.api.importContacts(people('adds-up', total));
-  const id = await p.api.create({ segment_rule: 'adds-up', rate_per_second: 800 });
+  const id = await p.api.create({ segment_rule: 'adds-up', rate_per_second: 400 });
   t.is((await p.api.send(id)).queued, total);
   let looks = 0;
   let between = 0;
@@ -32,7 +32,11 @@ test('the states add up to the total at every moment of a campaign', async (t) =
   t.true(between >= 3, `looked ${looks} times, ${between} of them in the middle`);
   const history = await historyOf(p, id, total);
   t.deepEqual(account(history).problems, []);
-  const final = await p.api.stats(id);
+  // The engine may be busy with others: then the percentiles are the last that were known, or none.
+  const final = await until('the percentiles are there', async () => {
+    const stats = await p.api.stats(id);
+    return stats.p50_ms === null ? undefined : stats;
+  });
   t.true((final.p50_ms ?? 0) > 0 && (final.p50_ms ?? 0) <= (final.p95_ms ?? 0));
   t.true((final.p95_ms ?? 0) <= (final.p99_ms ?? 0));
 });

@@ -24,7 +24,8 @@ export async function contextOf(): Promise<Context> {
   };
   return {
     api: pick(env.VOLLEY_API_URL, stack?.api, 'VOLLEY_API_URL'),
-    console: stack?.console ?? null,
+    // Of this clone's stack, and not of another API that the environment names.
+    console: env.VOLLEY_API_URL ? null : (stack?.console ?? null),
     apiKey: pick(env.VOLLEY_API_KEY, stack?.api_key, 'VOLLEY_API_KEY'),
     kafka: pick(env.VOLLEY_KAFKA_BROKERS, stack?.kafka, 'VOLLEY_KAFKA_BROKERS'),
     registry: pick(env.VOLLEY_REGISTRY_URL, stack?.registry, 'VOLLEY_REGISTRY_URL'),

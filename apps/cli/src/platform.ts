@@ -82,8 +82,11 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
   const pids = new Map<string, number>();
   const { signal } = options;
   // Made while the stores start, when something of it has changed: a second or two.
+  const given = options.env?.VOLLEY_CONSOLE_DIR ?? process.env.VOLLEY_CONSOLE_DIR;
   const built = options.console
-    ? buildConsole().catch((error: Error) => void options.log(`the console cannot be built: ${error.message}`))
+    ? given === undefined
+      ? buildConsole().catch((error: Error) => void options.log(`the console cannot be built: ${error.message}`))
+      : given
     : undefined;
   const stack = await startStack(options);
   timings.stores = performance.now() - startedMs;
@@ -139,7 +142,7 @@ export async function startPlatform(options: PlatformOptions): Promise<Platform>
           VOLLEY_HTTP_PORT: String(httpPort),
           VOLLEY_API_KEYS: apiKeys(apiKey),
           VOLLEY_API_KEYS_FILE: undefined,
-          ...(consoleDir ? { VOLLEY_CONSOLE_DIR: consoleDir } : {}),
+          VOLLEY_CONSOLE_DIR: consoleDir || '',
         },
       },
     ];

@@ -78,6 +78,7 @@ const counted = (matched: number) => ({
   matched,
   matched_at_least: false,
   by_reason: { breaker: matched },
+  reasons: [{ reason: 'breaker', count: matched, first: '2026-11-21T10:00:00Z', last: '2026-11-21T10:00:00Z' }],
 });
 
 test('a list asks page by page for as many as were wanted', async (t) => {

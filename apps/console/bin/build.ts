@@ -1,58 +1,81 @@
+import { execFile } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
-import { existsSync, globSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, globSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 
 const room = join(import.meta.dirname, '..');
 const repository = join(room, '..', '..');
+const builds = join(room, 'dist');
+/** Of builds that nothing is made of any more: whoever serves them has read them long ago. */
+const KEPT_MS = 3_600_000;
 
-/** Whatever the pages are made of: their sources, the API's types, the libraries. */
+/** Whatever the pages are made of: their sources, what they take from the contract, the libraries, the compiler's settings. */
 function fingerprint(): string {
   const hash = createHash('sha256');
-  const files = ['apps/console/{src,public,bin}/**/*', 'apps/console/*.{html,json}', 'package-lock.json'];
+  const files = [
+    'apps/console/{src,public,bin}/**/*',
+    'apps/console/*.{html,json}',
+    'packages/contract/src/**/*',
+    'tsconfig.json',
+    'package-lock.json',
+  ];
   for (const file of globSync(files, { cwd: repository, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
     .sort())
     hash.update(file.slice(repository.length)).update(readFileSync(file));
-  return hash.digest('hex');
+  return hash.digest('hex').slice(0, 16);
 }
 
-/**
- * The pages of the console as files that ingest-api serves: made only when something of theirs has changed. Others may
- * do the same at the same moment, so it is made aside and put in place by a rename.
- */
-export async function buildConsole(outDir = join(room, 'dist')): Promise<string> {
-  const print = fingerprint();
-  const isCurrent = () => existsSync(join(outDir, '.of')) && readFileSync(join(outDir, '.of'), 'utf8') === print;
-  if (isCurrent()) return outDir;
-  // Libraries of the build are read only when there is something to build.
+/** Makes the pages in this folder. In a process of its own: what they are depends on its environment. */
+async function makePages(outDir: string): Promise<void> {
+  // Whoever starts us may be a test: pages are always made as they are served.
+  Object.assign(process.env, { NODE_ENV: 'production' });
   const [{ build }, { default: react }, { default: tailwind }] = await Promise.all([
     import('vite'),
     import('@vitejs/plugin-react'),
     import('@tailwindcss/vite'),
   ]);
-  const aside = `${outDir}.${randomUUID()}`;
   await build({
     configFile: false,
     root: room,
+    mode: 'production',
     logLevel: 'warn',
     plugins: [react(), tailwind()],
-    build: { outDir: aside, emptyOutDir: true, target: 'es2023', modulePreload: { polyfill: false } },
+    build: { outDir, emptyOutDir: true, target: 'es2023', modulePreload: { polyfill: false } },
   });
-  writeFileSync(join(aside, '.of'), print);
-  mkdirSync(dirname(outDir), { recursive: true });
-  const old = `${aside}.old`;
+}
+
+/**
+ * The pages of the console as files that ingest-api serves, and the folder they are in: made only when something of theirs
+ * has changed. Each build has a folder of its own that is never written again, so any number of processes may do this at the
+ * same moment, and none takes anything from under another.
+ */
+export async function buildConsole(): Promise<string> {
+  const outDir = join(builds, fingerprint());
+  const isThere = () => existsSync(join(outDir, 'index.html'));
+  if (isThere()) return outDir;
+  const aside = join(builds, `new-${randomUUID()}`);
   try {
-    if (existsSync(outDir)) renameSync(outDir, old);
+    await promisify(execFile)(process.execPath, [import.meta.filename, aside], { cwd: repository });
     renameSync(aside, outDir);
   } catch (error) {
     // Somebody else was a moment faster.
-    rmSync(aside, { recursive: true, force: true });
-    if (!isCurrent()) throw error;
+    if (!isThere()) throw error;
   } finally {
-    rmSync(old, { recursive: true, force: true });
+    rmSync(aside, { recursive: true, force: true });
+  }
+  for (const name of readdirSync(builds)) {
+    const old = join(builds, name);
+    if (old !== outDir && Date.now() - (statSync(old, { throwIfNoEntry: false })?.mtimeMs ?? Date.now()) > KEPT_MS)
+      rmSync(old, { recursive: true, force: true });
   }
   return outDir;
 }
 
-if (import.meta.main) process.stdout.write(`${await buildConsole()}\n`);
+if (import.meta.main) {
+  const [outDir] = process.argv.slice(2);
+  if (outDir !== undefined) await makePages(outDir);
+  else process.stdout.write(`${await buildConsole()}\n`);
+}

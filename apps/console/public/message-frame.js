@@ -7,21 +7,32 @@ const LOADS = ['src', 'srcset', 'background', 'poster', 'data', 'xlink:href'];
 /** A handler is refused, and reported, where it is parsed, even in a template: it gets another name before. */
 const HANDLER = /([\s"'/])on(?=[a-z]+\s*=)/gi;
 
+const withoutLoads = (css) => css.replaceAll(/url\s*\(|@import/gi, 'none(');
+
 function harmless(html) {
   // What stands in a template belongs to no window: nothing of it runs or is loaded.
   const template = document.createElement('template');
-  template.innerHTML = html.replaceAll(/<[a-z][^>]*>/gi, (tag) => tag.replaceAll(HANDLER, '$1data-on'));
+  template.innerHTML = html.replaceAll(/<[a-z][^<>]*>/gi, (tag) => tag.replaceAll(HANDLER, '$1data-on'));
   const parsed = template.content;
   for (const element of parsed.querySelectorAll(ACTIVE)) element.remove();
+  for (const style of parsed.querySelectorAll('style')) style.textContent = withoutLoads(style.textContent);
   for (const element of parsed.querySelectorAll('*')) {
     for (const { name, value } of [...element.attributes]) {
       const loads = LOADS.includes(name) && !/^data:image\//i.test(value);
       if (name.startsWith('on') || loads) element.removeAttribute(name);
+      if (name === 'style') element.setAttribute(name, withoutLoads(value));
       if (loads) element.setAttribute('title', `not loaded here: ${value}`);
     }
   }
   return parsed;
 }
+
+/** Of what is shown, not of the frame: the frame is as high as the text before it. */
+const heightOf = ({ documentElement: root, body }) => {
+  const { marginTop, marginBottom } = getComputedStyle(body);
+  const around = Number.parseFloat(marginTop) + Number.parseFloat(marginBottom);
+  return Math.max(root.offsetHeight, body.scrollHeight + around);
+};
 
 addEventListener('message', (event) => {
   if (event.source !== parent) return;
@@ -36,7 +47,7 @@ addEventListener('message', (event) => {
     text.textContent = body;
     document.body.replaceChildren(text);
   }
-  parent.postMessage({ frame: 'volley-message', height: document.documentElement.scrollHeight }, '*');
+  parent.postMessage({ frame: 'volley-message', height: heightOf(document) }, '*');
 });
 // A link would take the frame away from the message.
 addEventListener('click', (event) => {

@@ -2,8 +2,8 @@ import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { BrowserRouter } from 'react-router';
-import { ApiProblem } from './api/client.ts';
 import { takeKeyFromAddress } from './api/key.ts';
+import { mayRetry, retryDelayMs } from './api/retry.ts';
 import { Pages } from './pages.tsx';
 import './style.css';
 
@@ -16,8 +16,8 @@ const queries = new QueryClient({
       // This page asks one machine, often the same one: whether that answers is seen by asking it.
       networkMode: 'always',
       staleTime: 1_000,
-      // What the API refuses it refuses again; whatever is away is asked for when it is back.
-      retry: (failures, error) => error instanceof ApiProblem && error.status >= 500 && failures < 2,
+      retry: mayRetry,
+      retryDelay: retryDelayMs,
     },
     mutations: { networkMode: 'always' },
   },

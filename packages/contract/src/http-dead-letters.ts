@@ -98,7 +98,21 @@ const deadLetterDetail = deadLetter
 const counted = { matched: count, matched_at_least: z.boolean().meta({ description: 'Counting stopped there.' }) };
 
 const deadLetterCount = z
-  .object({ dry_run: z.literal(true), ...counted, by_reason: z.record(z.string(), count) })
+  .object({
+    dry_run: z.literal(true),
+    ...counted,
+    by_reason: z.record(z.string(), count),
+    reasons: z
+      .array(
+        z.object({
+          reason: z.string(),
+          count,
+          first: time.meta({ description: 'When the first of those that are counted failed.' }),
+          last: time,
+        }),
+      )
+      .meta({ description: 'The same as by_reason with when they failed, the most frequent first.' }),
+  })
   .meta({ id: 'DeadLetterCount' });
 
 export const REDRIVE_STATUSES = ['running', 'done', 'cancelled'] as const;

@@ -61,7 +61,20 @@ const purge = {
   unreadable: 0,
   left_by_cause: {},
 };
-const counted = { dry_run: true, matched: 212, matched_at_least: false, by_reason: { recipient_refused: 212 } };
+const counted = {
+  dry_run: true,
+  matched: 212,
+  matched_at_least: false,
+  by_reason: { recipient_refused: 212 },
+  reasons: [
+    {
+      reason: 'recipient_refused',
+      count: 212,
+      first: '2026-11-21T16:27:31.966Z',
+      last: '2026-11-21T16:31:02.118Z',
+    },
+  ],
+};
 const selection = { campaign_id, reason: 'recipient_refused', limit: 1_000, reason_text: 'the mailbox is back' };
 
 const known = { as_of: '2026-11-21T10:02:04.310Z', lag_ms: 690 };

@@ -227,8 +227,15 @@ export const ROUTES = {
   },
   sendCampaign: {
     ...command('send', 'Freeze the audience and start'),
-    headers: ['Idempotency-Key'],
-    problems: ['not_found', 'illegal_transition', 'conflict', 'empty_audience', 'idempotency_key_reused'],
+    headers: ['Idempotency-Key', 'If-Match'],
+    problems: [
+      'not_found',
+      'illegal_transition',
+      'version_mismatch',
+      'conflict',
+      'empty_audience',
+      'idempotency_key_reused',
+    ],
   },
   pauseCampaign: command('pause', 'Hold all messages that are not with the provider yet'),
   resumeCampaign: command('resume', 'Go on after a pause'),

@@ -158,7 +158,7 @@ export function createCommands(deps: CommandDeps): AllCommands {
       return result.ok ? ok(undefined) : result;
     },
 
-    command(campaignId, name, key) {
+    command(campaignId, name, key, ifVersion) {
       const after = (state: Campaign) => ({
         campaign_id: campaignId,
         status: state.status,
@@ -169,6 +169,8 @@ export function createCommands(deps: CommandDeps): AllCommands {
         name,
         key,
         async (state, tx) => {
+          const refused = stale(state, ifVersion);
+          if (refused) return refused;
           if (name !== 'send') return ok({ type: name });
           // What is not allowed is refused before anything is frozen.
           if (!state || !allows(state, 'send')) return ok({ type: 'send', expected: 1, spread: 1, partitions: 1 });

@@ -103,6 +103,31 @@ function letterOf(record: StreamRecord, decoded: Decoded<Message>): NonNullable<
   };
 }
 
+interface CountedReason {
+  count: number;
+  firstMs: number;
+  lastMs: number;
+}
+
+function countIn(reasons: Map<string, CountedReason>, { reason, occurredAtMs }: DeadLetter): void {
+  const known = reasons.get(reason);
+  if (known === undefined) {
+    reasons.set(reason, { count: 1, firstMs: occurredAtMs, lastMs: occurredAtMs });
+    return;
+  }
+  known.count += 1;
+  known.firstMs = Math.min(known.firstMs, occurredAtMs);
+  known.lastMs = Math.max(known.lastMs, occurredAtMs);
+}
+
+const countView = (reasons: ReadonlyMap<string, CountedReason>) => ({
+  dry_run: true as const,
+  by_reason: Object.fromEntries([...reasons].map(([reason, { count }]) => [reason, count])),
+  reasons: [...reasons]
+    .map(([reason, { count, firstMs, lastMs }]) => ({ reason, count, first: iso(firstMs), last: iso(lastMs) }))
+    .sort((a, b) => b.count - a.count || (a.reason < b.reason ? -1 : 1)),
+});
+
 /** What an operator sees of dead letters and asks for. The jobs themselves are the redrive role's: redrive.ts. */
 export function createDeadLetterDesk(d: {
   tenant: string;
@@ -122,20 +147,21 @@ export function createDeadLetterDesk(d: {
   }
 
   async function count(filter: DeadLetterFilter, limit: number | null, beforeMs: number): Promise<DeadLetterCountView> {
-    const by_reason: Record<string, number> = {};
+    const reasons = new Map<string, CountedReason>();
     let matched = 0;
     let after: LetterCursor | undefined;
+    const found = (matched_at_least: boolean) => ({ ...countView(reasons), matched, matched_at_least });
     for (let looked = 0; looked < MAX_COUNTED; looked += COUNT_PAGE) {
       const page = await d.index.page({ filter, beforeMs, limit: COUNT_PAGE, ...(after ? { after } : {}) });
-      for (const { reason } of await untouched(page)) {
-        if (limit !== null && matched >= limit) return { dry_run: true, matched, matched_at_least: false, by_reason };
+      for (const letter of await untouched(page)) {
+        if (limit !== null && matched >= limit) return found(false);
         matched += 1;
-        by_reason[reason] = (by_reason[reason] ?? 0) + 1;
+        countIn(reasons, letter);
       }
-      if (page.length < COUNT_PAGE) return { dry_run: true, matched, matched_at_least: false, by_reason };
+      if (page.length < COUNT_PAGE) return found(false);
       after = page.at(-1);
     }
-    return { dry_run: true, matched, matched_at_least: true, by_reason };
+    return found(true);
   }
 
   return {

@@ -255,7 +255,8 @@ export interface CampaignCommands {
   /** `ifVersion`: fails with `version_mismatch` when the campaign has another one. */
   change(campaignId: string, changes: Partial<CampaignContent>, ifVersion?: number): Promise<Result<CampaignView>>;
   remove(campaignId: string, ifVersion?: number): Promise<Result<void>>;
-  command(campaignId: string, name: CommandName, key?: IdempotencyKey): Promise<Result<Answer>>;
+  /** A repeat under `key` gets the first answer, whatever version the campaign has by then. */
+  command(campaignId: string, name: CommandName, key?: IdempotencyKey, ifVersion?: number): Promise<Result<Answer>>;
 }
 
 /** One line of an import: its fields, or why it could not even be read. */

@@ -28,7 +28,8 @@ export function createRecordFinder(d: {
     let truncated = false;
     const found = places.map(async ({ lane, partition, queuedAtMs }) => {
       // Anybody may write an event, of a lane that does not exist.
-      const topic = (d.topics.messages as Readonly<Record<string, string>>)[lane];
+      const lanes: Readonly<Record<string, string>> = d.topics.messages;
+      const topic = Object.hasOwn(lanes, lane) ? lanes[lane] : undefined;
       if (topic === undefined) return [];
       const atMs = Math.max(0, queuedAtMs - BEFORE_MS);
       const [bounds, offsets] = await Promise.all([log.bounds(topic), log.offsetsAt(topic, atMs)]);
@@ -51,7 +52,7 @@ export function createRecordFinder(d: {
     let bytes = 0;
     const onRecord = (read: StreamRecord) => {
       if (read.headers[HEADERS.messageId]?.equals(id)) record = read;
-      bytes += read.value?.length ?? 0;
+      bytes += Math.max(1, read.value?.length ?? 0);
       if (record || bytes > maxBytes || d.monotonicMs() > untilMs || gone?.aborted) throw new Enough();
     };
     try {
@@ -61,8 +62,9 @@ export function createRecordFinder(d: {
       if (record) return { record };
       // Retention moved the start of the log between the two questions.
       if (error instanceof RangeError) return 'truncated';
-      // A deadline that ends a read which went on is the bound; one before the first record is a log that is away.
-      if (error instanceof Enough || bytes > 0) return 'bounded';
+      // A deadline that ends a read which went on is the bound; before it, or before the first record, the log is away.
+      const inTime = d.monotonicMs() < untilMs;
+      if (error instanceof Enough || (bytes > 0 && !inTime)) return 'bounded';
       throw error;
     }
     return truncated ? 'truncated' : 'absent';

@@ -80,6 +80,26 @@ test('a repeat under the same Idempotency-Key gets the first answer, also where 
   await s.stop();
 });
 
+test('a send of another version is refused and freezes nothing; its repeat under the same key gets the first answer', async (t) => {
+  const w = await world();
+  const s = await w.start('a');
+  const id = await drafted(s, 2);
+  const key = { key: 'k', fingerprint: 'send' };
+  t.true((await s.commands.change(id, { name: 'changed by somebody else' })).ok);
+  const stale = await s.commands.command(id, 'send', key, 1);
+  t.like(stale.ok ? {} : stale.failure, { code: 'version_mismatch', extra: { version: 2 } });
+  t.like(await w.store.campaigns.find(TENANT, id), { status: 'draft', version: 2 });
+
+  const sent = await s.commands.command(id, 'send', key, 2);
+  t.like(sent.ok ? sent.value : {}, { status: 202, body: { queued: 2 } });
+  // The version has moved by the send itself.
+  const again = await s.commands.command(id, 'send', key, 2);
+  t.deepEqual(again.ok && again.value.body, sent.ok && sent.value.body);
+  const other = await s.commands.command(id, 'send', { key: 'another', fingerprint: 'send' }, 2);
+  t.like(other.ok ? {} : other.failure, { code: 'version_mismatch' });
+  await s.stop();
+});
+
 test('spread and partitions are fixed when a campaign is sent: a large audience has more than one partition', async (t) => {
   const w = await world();
   const { store, clock } = w;

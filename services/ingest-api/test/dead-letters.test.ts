@@ -97,17 +97,42 @@ test('a list is newest first, in pages, and leaves out what somebody has purged 
 test('counting says how many by reason and does nothing', async (t) => {
   const f = await failed(7);
   await purged(f, [6]);
+  const endedAt = new Date(f.letters[0]?.occurredAtMs ?? 0).toISOString();
   const count = await f.desk.ask({ ...asked, dry_run: true });
   t.deepEqual(count, {
     dry_run: true,
     matched: 6,
     matched_at_least: false,
     by_reason: { recipient_refused: 5, render_failed: 1 },
+    reasons: [
+      { reason: 'recipient_refused', count: 5, first: endedAt, last: endedAt },
+      { reason: 'render_failed', count: 1, first: endedAt, last: endedAt },
+    ],
   });
+  t.true(ROUTES.redriveDeadLetters.also.answer.safeParse(count).success);
   t.like(await f.desk.ask({ ...asked, dry_run: true, limit: 4 }), { matched: 4, matched_at_least: false });
-  t.like(await f.desk.ask({ ...asked, dry_run: true, filter: { reason: 'breaker' } }), { matched: 0, by_reason: {} });
+  t.like(await f.desk.ask({ ...asked, dry_run: true, filter: { reason: 'breaker' } }), {
+    matched: 0,
+    by_reason: {},
+    reasons: [],
+  });
   t.is((await f.desk.redrives({ limit: 5 })).length, 1, 'only the purge');
   t.deepEqual(f.woken, []);
+});
+
+test('counting says when those of a reason failed first and last, not those that were dealt with', async (t) => {
+  const atMs = (ordinal: number) => 1_700_000_000_000 + ordinal * 1_000;
+  const f = await failed(7, {
+    letters: (found) => found.map((l) => ({ ...l, occurredAtMs: atMs(l.ordinal) })),
+  });
+  await purged(f, [1, 7]);
+  const at = (ordinal: number) => new Date(atMs(ordinal)).toISOString();
+  t.like(await f.desk.ask({ ...asked, dry_run: true }), {
+    reasons: [
+      { reason: 'recipient_refused', count: 3, first: at(2), last: at(5) },
+      { reason: 'render_failed', count: 2, first: at(3), last: at(6) },
+    ],
+  });
 });
 
 test('what is asked for is a job that keeps who, what and why, and the role hears of it', async (t) => {

@@ -88,6 +88,7 @@ test.serial(
       t.is(dry.status, 200, dry.text);
       t.is(ROUTES.redriveDeadLetters.also.answer.safeParse(dry.body).success, true);
       t.like(dry.body, { dry_run: true, matched: 5, by_reason: { recipient_refused: 5 } });
+      t.like(dry.body.reasons[0], { reason: 'recipient_refused', count: 5 });
       const made = await api.call('POST', `/v1/dlq/${action}`, {
         json: { message_ids: [messageIdOf(id, 1)], limit: 10, reason_text: 'because' },
       });

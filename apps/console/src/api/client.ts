@@ -1,5 +1,6 @@
 import type { ProblemView } from '@volley/contract/http';
-import { apiKey, setApiKey } from './key.ts';
+import { apiKey, apiKeyGiven, refuseApiKey } from './key.ts';
+import { lookForApi } from './look.ts';
 import { tellReached } from './reach.ts';
 
 /** An answer of the API that says why not: `application/problem+json`. */
@@ -22,6 +23,12 @@ export class ApiProblem extends Error {
 
 /** Nobody answered: the API is away, or the network is. */
 export class Unreachable extends Error {}
+
+/** An API that is well answers within two seconds, or says that it cannot. */
+const LIMIT_MS = 15_000;
+/** Counting the books of a campaign of millions takes its time. */
+const AUDIT_LIMIT_MS = 90_000;
+const limitOf = (path: string): number => (path.endsWith('/audit') ? AUDIT_LIMIT_MS : LIMIT_MS);
 
 export type Query = Readonly<Record<string, string | number | boolean | undefined | null>>;
 
@@ -60,42 +67,72 @@ export async function problemOf(response: Response): Promise<ApiProblem> {
   return new ApiProblem({ type: 'about:blank', title: detail, status, code, detail, request_id: '' }, retryAfter);
 }
 
-/** One request, answered or thrown as `ApiProblem` or `Unreachable`. A key that is not accepted is asked for again. */
-export async function send(path: string, call: Call = {}): Promise<Response> {
+async function sendOnce(path: string, call: Call, key: string): Promise<Response> {
   const { method = 'GET', query, body, headers, signal } = call;
+  const limit = AbortSignal.timeout(limitOf(path));
   let response: Response;
   try {
     response = await fetch(addressOf(path, query), {
       method,
       headers: {
         Accept: 'application/json',
-        ...authorization(),
+        Authorization: `Bearer ${key}`,
         ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
         ...headers,
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      ...(signal ? { signal } : {}),
+      signal: signal ? AbortSignal.any([signal, limit]) : limit,
       cache: 'no-store',
     });
   } catch (error) {
     if (signal?.aborted) throw error;
-    tellReached(false);
-    throw new Unreachable('The API does not answer.');
+    throw unanswered(limit.aborted);
   }
   tellReached(true);
-  if (response.ok) return response;
-  const problem = await problemOf(response);
-  if (problem.code === 'unauthorized') setApiKey(null);
-  throw problem;
+  return response;
+}
+
+/** One answer that is slow is not the API being away: that is asked. */
+function unanswered(isLate: boolean): Unreachable {
+  if (isLate) void lookForApi();
+  else tellReached(false);
+  return new Unreachable('The API does not answer.');
+}
+
+/**
+ * One request, answered or thrown as `ApiProblem` or `Unreachable`. Where the key is not accepted nothing was done: the
+ * request waits for another one, and with it whatever was under way in the page.
+ */
+export async function send(path: string, call: Call = {}): Promise<Response> {
+  for (;;) {
+    const key = apiKey() ?? (await apiKeyGiven(call.signal));
+    const response = await sendOnce(path, call, key);
+    if (response.ok) return response;
+    const problem = await problemOf(response);
+    if (problem.code !== 'unauthorized') throw problem;
+    refuseApiKey(key);
+  }
+}
+
+/** The limit of a request is also that of reading its answer. */
+async function bodyOf<T>(response: Response, signal: AbortSignal | undefined): Promise<T> {
+  try {
+    return (await response.json()) as T;
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw error instanceof SyntaxError
+      ? new Unreachable('What answers is not the API.')
+      : unanswered((error as Error).name === 'TimeoutError');
+  }
 }
 
 export async function ask<T>(path: string, call: Call = {}): Promise<T> {
   const response = await send(path, call);
-  return (response.status === 204 ? undefined : await response.json()) as T;
+  return response.status === 204 ? (undefined as T) : bodyOf<T>(response, call.signal);
 }
 
 /** With the ETag, for changes that must not overwrite somebody else's. */
 export async function askTagged<T>(path: string, call: Call = {}): Promise<{ value: T; etag: string | null }> {
   const response = await send(path, call);
-  return { value: (await response.json()) as T, etag: response.headers.get('etag') };
+  return { value: await bodyOf<T>(response, call.signal), etag: response.headers.get('etag') };
 }

@@ -4,7 +4,7 @@ import { ApiProblem, ask } from '../api/client.ts';
 import type { AcceptedView, CampaignView, StatsView } from '../api/types.ts';
 import { formatCount } from '../format.ts';
 import { STATUSES } from '../states.ts';
-import { Button } from '../ui/controls.tsx';
+import { Button, Spinner } from '../ui/controls.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { Foreign } from '../ui/parts.tsx';
 import { Failure } from '../ui/states.tsx';
@@ -43,15 +43,8 @@ export function CampaignActions({ campaign, status, stats, command }: CampaignAc
   const act = (name: Command) => () => command.mutate(name);
   return (
     <>
-      {status === 'running' && (
-        <Button busy={pending === 'pause'} disabled={command.isPending} onClick={act('pause')}>
-          Pause
-        </Button>
-      )}
-      {status === 'paused' && (
-        <Button kind="primary" busy={pending === 'resume'} disabled={command.isPending} onClick={act('resume')}>
-          Resume
-        </Button>
+      {(status === 'running' || status === 'paused') && (
+        <PauseResume status={status} pending={pending} onAct={(name) => command.mutate(name)} />
       )}
       {canCancel && takesDirect(campaign) && !isClosed && (
         <Button
@@ -101,6 +94,28 @@ export function CampaignActions({ campaign, status, stats, command }: CampaignAc
         <p className="text-soft">This cannot be undone.</p>
       </Dialog>
     </>
+  );
+}
+
+interface PauseResumeProps {
+  readonly status: 'running' | 'paused';
+  readonly pending: Command | undefined;
+  onAct(command: 'pause' | 'resume'): void;
+}
+
+/** One button under two names, and never disabled: it keeps the focus of whoever has pressed it. */
+function PauseResume({ status, pending, onAct }: PauseResumeProps) {
+  const isBusy = pending === 'pause' || pending === 'resume';
+  return (
+    <Button
+      kind={status === 'paused' ? 'primary' : 'plain'}
+      aria-disabled={pending !== undefined || undefined}
+      className="aria-disabled:opacity-50"
+      onClick={() => pending === undefined && onAct(status === 'paused' ? 'resume' : 'pause')}
+    >
+      {isBusy && <Spinner />}
+      {status === 'paused' ? 'Resume' : 'Pause'}
+    </Button>
   );
 }
 

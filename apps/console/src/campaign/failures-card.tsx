@@ -29,14 +29,13 @@ export function FailuresCard({ campaign, status, underWay, stats, query, onStart
       aside={
         <span className="flex flex-wrap items-center gap-3">
           <Freshness asOf={query.data?.as_of} lagMs={query.data?.lag_ms} />
-          {/* Its dialog shows how it goes, so it stays when there is nothing to press any more. */}
-          <span className={resend.isPossible ? '' : '[&>button]:hidden'}>
+          {resend.isPossible && (
             <RedriveButton
               selection={{ campaign_id: id }}
               label={`Send again to all ${formatCount(resend.count)}`}
               onStarted={onStarted}
             />
-          </span>
+          )}
         </span>
       }
     >

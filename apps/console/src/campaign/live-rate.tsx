@@ -12,16 +12,17 @@ const TICK_S = 30;
 interface LiveRateProps {
   readonly trail: readonly TrailPoint[];
   readonly underWay: boolean;
+  readonly isLive: boolean;
 }
 
 /** The last two minutes, from what arrived on this page; it stands still when the run has ended. */
-export function LiveRate({ trail, underWay }: LiveRateProps) {
+export function LiveRate({ trail, underWay, isLive }: LiveRateProps) {
   const nowMs = useNow();
   const last = trail.at(-1);
   const endS = (underWay ? Math.max(nowMs, last?.atMs ?? 0) : (last?.atMs ?? nowMs)) / 1_000;
   const known = trail.filter(({ perSecond }) => perSecond !== null);
   const most = known.reduce((peak, { perSecond }) => Math.max(peak, perSecond ?? 0), 0);
-  const latest = known.at(-1)?.perSecond ?? null;
+  const latest = isLive ? (known.at(-1)?.perSecond ?? null) : null;
   const showX = (x: number) => (endS - x < 1 ? (underWay ? 'now' : 'end') : showAgo(endS - x));
   return (
     <Card title="Messages per second" className="flex flex-col">

@@ -61,7 +61,9 @@ export function ProgressCard(props: ProgressCardProps) {
   );
 }
 
-function RunFigures({ campaign, stats, status, underWay, perSecond }: ProgressCardProps & { stats: StatsView }) {
+function RunFigures({ campaign, live, stats, status, underWay, ...rest }: ProgressCardProps & { stats: StatsView }) {
+  // What was the rate when the last counts came is not the rate now.
+  const perSecond = live.liveness === 'live' || live.liveness === 'ended' ? rest.perSecond : null;
   const left = stats.queued + stats.retrying;
   const leftMs =
     underWay && status !== 'paused' && perSecond !== null && perSecond > 0 ? (left / perSecond) * 1_000 : null;

@@ -1,6 +1,7 @@
 import { Link } from 'react-router';
 import type { CampaignView, RedriveView, StatsView } from '../api/types.ts';
 import { formatCount, formatShare } from '../format.ts';
+import { JobAnnounced } from '../redrive/job-announced.tsx';
 import { JobBar, JobLeft, JobText } from '../redrive/job-progress.tsx';
 import { RedriveButton } from '../redrive/redrive-button.tsx';
 import { useJob } from '../redrive/use-job.ts';
@@ -8,35 +9,43 @@ import { failuresOf } from '../states.ts';
 import { Badge } from '../ui/parts.tsx';
 import { resendOf } from './resend.ts';
 
+/** A redrive that was asked for on this page, and the campaign as it was then. */
+export interface AskedHere {
+  readonly jobId: string;
+  readonly version: number;
+}
+
 interface ResendBannerProps {
   readonly campaign: CampaignView;
   readonly status: string;
   readonly underWay: boolean;
   readonly stats: StatsView | undefined;
-  /** Asked for on this page. */
-  readonly jobId: string | undefined;
+  readonly asked: AskedHere | undefined;
   onStarted(redrive: RedriveView): void;
 }
 
 /** After the end: who did not get it, and sending again to just those. Then how that goes. */
-export function ResendBanner({ campaign, status, underWay, stats, jobId, onStarted }: ResendBannerProps) {
+export function ResendBanner({ campaign, status, underWay, stats, asked, onStarted }: ResendBannerProps) {
   const id = campaign.campaign_id;
-  const { job } = useJob(jobId, id);
+  const { job } = useJob(asked?.jobId, id);
   const failed = stats ? failuresOf(stats) : 0;
   // A cancelled campaign has others that did not go out, and sends nothing again.
   const isCancelled = status === 'cancelled' || status === 'failed';
   if (!stats || (!job && (underWay || isCancelled || failed === 0))) return null;
   const resend = resendOf(campaign, status, stats, Date.now());
-  const isOver = !underWay && job?.status !== 'running';
+  // A job may be done a moment before its campaign is seen to run again, which gives that a new version.
+  const isStillToRun = job !== undefined && job.redriven > 0 && campaign.version === asked?.version;
+  const isOver = !underWay && job?.status !== 'running' && !isStillToRun;
   return (
     <section
       aria-label="Messages that did not go out"
       className={`rounded-lg border-s-4 border-y border-e border-line bg-panel p-4 ${!isOver ? 'border-s-info' : failed > 0 ? 'border-s-bad' : 'border-s-good'}`}
     >
+      <JobAnnounced job={job} />
       <div className="flex flex-wrap items-center justify-between gap-3">
         <div className="min-w-0 flex-1 basis-72">
           {job && (
-            <p role="status" className="num flex flex-wrap items-center gap-2 text-sm">
+            <p className="num flex flex-wrap items-center gap-2 text-sm">
               <Badge tone={isOver ? 'neutral' : 'info'}>{isOver ? 'sent again' : 'sending again'}</Badge>
               {isOver ? <>{formatCount(job.redriven)} were tried again</> : <JobText job={job} />}
             </p>
@@ -53,15 +62,14 @@ export function ResendBanner({ campaign, status, underWay, stats, jobId, onStart
           )}
           <Details stats={stats} whyNot={resend.whyNot} id={id} />
         </div>
-        {/* Its dialog shows how it goes, so it stays when there is nothing to press any more. */}
-        <span className={resend.isPossible && isOver ? '' : '[&>button]:hidden'}>
+        {resend.isPossible && isOver && (
           <RedriveButton
             kind="primary"
             selection={{ campaign_id: id }}
             label={`Send again to ${formatCount(resend.count)}`}
             onStarted={onStarted}
           />
-        </span>
+        )}
       </div>
       {job && job.status === 'running' && (
         <div className="mt-3">

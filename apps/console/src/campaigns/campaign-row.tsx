@@ -12,15 +12,12 @@ import { useRowStats } from './use-row-stats.ts';
 
 const UNKNOWN = <span className="text-soft">–</span>;
 
-const rateOf = (campaign: CampaignView, stats: StatsView | undefined) =>
-  stats && (campaign.status as string) === 'running' ? `${formatRate(stats.throughput_per_s)}/s` : undefined;
-
 /** On narrow screens one cell says everything. */
 export function CampaignRow({ campaign, isWide }: { campaign: CampaignView; isWide: boolean }) {
   const ref = useRef<HTMLTableRowElement>(null);
-  const stats = useRowStats(campaign, useOnScreen(ref));
+  const { stats, perSecond, isOld } = useRowStats(campaign, useOnScreen(ref));
   const isDraft = campaign.status === 'draft';
-  const rate = rateOf(campaign, stats);
+  const rate = perSecond === null ? undefined : `${formatRate(perSecond)}/s`;
   const name = <Name campaign={campaign} />;
   if (!isWide)
     return (
@@ -29,7 +26,10 @@ export function CampaignRow({ campaign, isWide }: { campaign: CampaignView; isWi
           {name}
           <div className="mt-2 flex flex-col gap-1.5">
             <div className="flex items-center justify-between gap-2">
-              <StatusBadge status={campaign.status} />
+              <span className="flex items-center gap-2">
+                <StatusBadge status={campaign.status} />
+                {isOld && <NotRenewed />}
+              </span>
               <span className="text-xs text-soft">
                 <Age campaign={campaign} />
               </span>
@@ -55,6 +55,11 @@ export function CampaignRow({ campaign, isWide }: { campaign: CampaignView; isWi
       <Td className="max-w-0">{name}</Td>
       <Td>
         <StatusBadge status={campaign.status} />
+        {isOld && (
+          <div>
+            <NotRenewed />
+          </div>
+        )}
       </Td>
       <Td>{isDraft ? UNKNOWN : <Progress campaign={campaign} stats={stats} />}</Td>
       <NumTd>{rate ?? UNKNOWN}</NumTd>
@@ -88,6 +93,12 @@ const Name = ({ campaign }: { campaign: CampaignView }) => (
       )}
     </p>
   </>
+);
+
+const NotRenewed = () => (
+  <span className="text-xs text-warn" title="Its figures could not be asked for again: these are the last known">
+    not renewed
+  </span>
 );
 
 /** Since it was sent, or made. */

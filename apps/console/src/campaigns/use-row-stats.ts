@@ -1,32 +1,47 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { ask } from '../api/client.ts';
 import type { CampaignView, StatsView } from '../api/types.ts';
+import { useTrail } from '../campaign/trail.ts';
 import { isUnderWay } from '../states.ts';
 
 const REFRESH_MS = 2_000;
 /** So long after the end the sink may still be storing the last events: percentiles are not final before. */
 const SETTLES_MS = 15_000;
 
+export interface RowStats {
+  readonly stats: StatsView | undefined;
+  /** Messages that end in a second, now; null: not known, or it does not run. */
+  readonly perSecond: number | null;
+  /** They could not be asked for again. */
+  readonly isOld: boolean;
+}
+
+/** By the API's own clocks alone: the reader's may be minutes off. */
+const isFinal = (stats: StatsView, endedAt: string | null): boolean =>
+  endedAt === null || Date.parse(stats.as_of) >= Date.parse(endedAt) + SETTLES_MS;
+
 /**
- * Statistics of one campaign of the list: asked for again and again while it is under way and can be seen, once when it
- * has ended (a redrive gives it a new version), never for a draft.
+ * Statistics of one campaign of the list: asked for again and again while it is under way and can be seen, and then
+ * until they are final (a redrive gives it a new version); never for a draft.
  */
-export function useRowStats(campaign: CampaignView, onScreen: boolean): StatsView | undefined {
+export function useRowStats(campaign: CampaignView, onScreen: boolean): RowStats {
   const { campaign_id, status, version, ended_at } = campaign;
   const cache = useQueryClient();
   const underWay = isUnderWay(status);
   const live = ['stats', campaign_id];
-  const { data } = useQuery({
+  const { data, error } = useQuery({
     queryKey: underWay ? live : [...live, version],
     queryFn: ({ signal }) => ask<StatsView>(`/v1/campaigns/${encodeURIComponent(campaign_id)}/stats`, { signal }),
     enabled: status !== 'draft',
     staleTime: underWay ? 1_000 : Number.POSITIVE_INFINITY,
-    refetchInterval: () =>
-      onScreen && (underWay || (ended_at !== null && Date.now() - Date.parse(ended_at) < SETTLES_MS))
-        ? REFRESH_MS
-        : false,
+    // Looked at again when the row comes into sight, however long ago the end was.
+    refetchInterval: ({ state }) =>
+      onScreen && (underWay || !state.data || !isFinal(state.data, ended_at)) ? REFRESH_MS : false,
     // At the moment of the end the last live figures stay until the final ones are there.
     placeholderData: () => cache.getQueryData<StatsView>(live),
   });
-  return data;
+  const trail = useTrail(underWay ? data : undefined, data && Date.parse(data.as_of));
+  const isOld = error !== null;
+  const runs = (status as string) === 'running' && !isOld;
+  return { stats: data, perSecond: runs ? (trail.at(-1)?.perSecond ?? null) : null, isOld };
 }

@@ -5,6 +5,9 @@ import { Card } from '../ui/parts.tsx';
 import type { FormPart } from './form-part.ts';
 import type { ProviderView } from './use-providers.ts';
 
+/** An option takes text only: no element that could keep a name's direction to itself. */
+const isolated = (name: string) => `\u2068${name.slice(0, 80)}\u2069`;
+
 interface CampaignPartProps extends FormPart {
   /** Undefined while they are not known: then there is no choice of one. */
   readonly providers: readonly ProviderView[] | undefined;
@@ -54,13 +57,13 @@ export function CampaignPart({ fields, errors, change, providers, isNew }: Campa
                 >
                   {ofChannel.map((each) => (
                     <option key={each.name} value={each.name}>
-                      {each.name}
+                      {isolated(each.name)}
                       {each.rate_per_second !== null && ` · at most ${formatRate(each.rate_per_second)}/s`}
                       {each.is_default && ' (default)'}
                     </option>
                   ))}
                   {fields.provider && !ofChannel.some(({ name }) => name === fields.provider) && (
-                    <option value={fields.provider}>{fields.provider} (not configured)</option>
+                    <option value={fields.provider}>{isolated(fields.provider)} (not configured)</option>
                   )}
                 </Select>
               )}

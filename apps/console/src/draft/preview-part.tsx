@@ -29,17 +29,20 @@ export function PreviewPart({ preview, contentType, absent, isOld }: PreviewPart
           : undefined
       }
     >
+      {/* Always there, so that it is said when it changes, and not at each pause of typing. */}
+      <p role="status" className={broken > 0 ? 'mb-3 text-sm text-bad' : ''}>
+        {broken > 0 && (
+          <>
+            {broken === sample.length
+              ? 'None of these messages can'
+              : `${broken} of these ${sample.length} messages cannot`}{' '}
+            be made as the template stands. A default helps: <code>{"{{ name | default: 'there' }}"}</code>
+          </>
+        )}
+      </p>
       {shown ? (
         <div className="flex flex-col gap-3">
           {isOld && <p className="text-sm text-warn">As it was last saved.</p>}
-          {broken > 0 && (
-            <p role="alert" className="text-sm text-bad">
-              {broken === sample.length
-                ? 'None of these messages can'
-                : `${broken} of these ${sample.length} messages cannot`}{' '}
-              be made as the template stands. A default helps: <code>{"{{ name | default: 'there' }}"}</code>
-            </p>
-          )}
           <Shown sample={shown} contentType={contentType} />
           <ol aria-label="Recipients of the preview" className="flex flex-col">
             {sample.map((each, i) => (

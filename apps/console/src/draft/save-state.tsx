@@ -1,5 +1,8 @@
+import { useState } from 'react';
 import { ApiProblem } from '../api/client.ts';
 import type { DraftState } from './draft.ts';
+
+const sentence = (text: string): string => (/[.!?]$/.test(text) ? text : `${text}.`);
 
 /** Whether the draft is kept, in words; why not, where it is not. */
 function saveText({ saving, fields }: DraftState): { text: string; isBad: boolean } {
@@ -19,7 +22,7 @@ function saveText({ saving, fields }: DraftState): { text: string; isBad: boolea
       return { text: `Not saved: ${first ?? error.message}`, isBad: true };
     }
     case 'away':
-      return { text: `Not saved: ${saving.error.message} It is tried again.`, isBad: true };
+      return { text: `Not saved: ${sentence(saving.error.message)} It is tried again.`, isBad: true };
     case 'conflict':
       return { text: 'Not saved: somebody else has changed this draft', isBad: true };
     case 'not_draft':
@@ -29,11 +32,29 @@ function saveText({ saving, fields }: DraftState): { text: string; isBad: boolea
   }
 }
 
+/** What is worth saying aloud: that it is not saved, once, and that it is saved again; not each pause of typing. */
+function useAnnouncement(text: string, isBad: boolean, { kind }: DraftState['saving']): string {
+  const [told, setTold] = useState('');
+  const isUnderWay = kind === 'changed' || kind === 'saving';
+  // Those have a notice of their own, which is read out.
+  const isTold = kind === 'conflict' || kind === 'gone';
+  let next = told;
+  if (isTold) next = '';
+  else if (isBad) next = text;
+  else if (!isUnderWay && told !== '') next = text;
+  if (next !== told) setTold(next);
+  return next;
+}
+
 export function SaveState({ state }: { state: DraftState }) {
   const { text, isBad } = saveText(state);
+  const told = useAnnouncement(text, isBad, state.saving);
   return (
-    <span role="status" className={`min-w-14 text-sm wrap-anywhere ${isBad ? 'text-bad' : 'text-soft'}`}>
-      {text}
-    </span>
+    <>
+      <span className={`min-w-14 text-sm wrap-anywhere ${isBad ? 'text-bad' : 'text-soft'}`}>{text}</span>
+      <span role="status" className="sr-only">
+        {told}
+      </span>
+    </>
   );
 }

@@ -1,8 +1,11 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
 import { Link } from 'react-router';
 import { ask } from '../api/client.ts';
 import type { DeadLetterView, Page } from '../api/types.ts';
 import { formatCount } from '../format.ts';
+import { RedriveButton } from '../redrive/redrive-button.tsx';
+import { Button } from '../ui/controls.tsx';
 import { PageButtons } from '../ui/page-buttons.tsx';
 import { Badge, Card, ForeignLine, Time } from '../ui/parts.tsx';
 import { Reason } from '../ui/reason.tsx';
@@ -14,6 +17,8 @@ import type { LetterFilters } from './filters.ts';
 
 const PAGE_ROWS = 20;
 const LOOK_MS = 10_000;
+/** As many as one redrive may name. */
+const MAX_SELECTED = 1_000;
 
 interface LettersCardProps {
   readonly filters: LetterFilters;
@@ -30,8 +35,41 @@ export function LettersCard({ filters, nameOf }: LettersCardProps) {
     placeholderData: keepPreviousData,
     refetchInterval: cursor ? false : LOOK_MS,
   });
+  const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
+  const select = (ids: readonly string[], isSelected: boolean) =>
+    setSelected((before) => {
+      const after = new Set(before);
+      for (const id of ids) {
+        if (!isSelected) after.delete(id);
+        else if (after.size < MAX_SELECTED) after.add(id);
+      }
+      return after;
+    });
   return (
-    <Card title="Dead letters" aside="newest first">
+    <Card
+      title="Dead letters"
+      aside={
+        // As high with the buttons as without.
+        <span className="flex min-h-9 flex-wrap items-center justify-end gap-2">
+          {selected.size === 0 ? (
+            'newest first'
+          ) : (
+            <>
+              {selected.size >= MAX_SELECTED && <span>no more than {formatCount(MAX_SELECTED)} at once</span>}
+              <Button kind="quiet" onClick={() => setSelected(new Set())}>
+                Select none
+              </Button>
+              <RedriveButton
+                kind="primary"
+                label={`Send ${formatCount(selected.size)} selected again`}
+                selection={{ message_ids: [...selected] }}
+                onStarted={() => setSelected(new Set())}
+              />
+            </>
+          )}
+        </span>
+      }
+    >
       <Answered query={letters} rows={6}>
         {({ data, next_cursor }) => (
           <>
@@ -42,6 +80,9 @@ export function LettersCard({ filters, nameOf }: LettersCardProps) {
                 <Table label="Dead letters">
                   <thead>
                     <tr>
+                      <Th className="w-10">
+                        <SelectPage ids={data.map((each) => each.message_id)} selected={selected} onSelect={select} />
+                      </Th>
                       <Th>Recipient</Th>
                       <Th>State</Th>
                       <Th>Reason and answer</Th>
@@ -55,6 +96,8 @@ export function LettersCard({ filters, nameOf }: LettersCardProps) {
                       <Row
                         key={letter.message_id}
                         letter={letter}
+                        isSelected={selected.has(letter.message_id)}
+                        onSelect={select}
                         campaign={filters.campaign_id ? undefined : nameOf(letter.campaign_id)}
                       />
                     ))}
@@ -74,9 +117,49 @@ export function LettersCard({ filters, nameOf }: LettersCardProps) {
   );
 }
 
-function Row({ letter, campaign }: { letter: DeadLetterView; campaign: string | undefined }) {
+interface SelectProps {
+  onSelect(messageIds: readonly string[], isSelected: boolean): void;
+}
+
+function SelectPage({
+  ids,
+  selected,
+  onSelect,
+}: SelectProps & { readonly ids: readonly string[]; readonly selected: ReadonlySet<string> }) {
+  const chosen = ids.filter((id) => selected.has(id)).length;
   return (
-    <tr>
+    <input
+      type="checkbox"
+      aria-label="Select all on this page"
+      ref={(box) => {
+        if (box) box.indeterminate = chosen > 0 && chosen < ids.length;
+      }}
+      checked={chosen === ids.length}
+      onChange={(event) => onSelect(ids, event.target.checked)}
+      className="block size-4 accent-accent"
+    />
+  );
+}
+
+interface RowProps extends SelectProps {
+  readonly letter: DeadLetterView;
+  readonly isSelected: boolean;
+  /** undefined: all are of the same one. */
+  readonly campaign: string | undefined;
+}
+
+function Row({ letter, isSelected, campaign, onSelect }: RowProps) {
+  return (
+    <tr className={isSelected ? 'bg-raised' : ''}>
+      <Td>
+        <input
+          type="checkbox"
+          aria-label={`Select ${letter.recipient.slice(0, 100)}`}
+          checked={isSelected}
+          onChange={(event) => onSelect([letter.message_id], event.target.checked)}
+          className="mt-0.5 block size-4 accent-accent"
+        />
+      </Td>
       <Td className="w-[28%] min-w-44 max-w-0">
         <Link to={`/messages/${letter.message_id}`} className="block text-accent hover:underline">
           <ForeignLine text={letter.recipient} />

@@ -42,7 +42,7 @@ export function ReasonsCard({ filters, isFiltered }: { filters: LetterFilters; i
                 <tr>
                   <Th>Reason</Th>
                   <NumTh>Messages</NumTh>
-                  {filters.campaign_id && <Th>First</Th>}
+                  <Th>First</Th>
                   <Th>Last</Th>
                   <Th>For example</Th>
                   <Th>
@@ -70,20 +70,18 @@ export function ReasonsCard({ filters, isFiltered }: { filters: LetterFilters; i
 }
 
 function Row({ row, filters }: { row: ReasonRow; filters: LetterFilters }) {
-  const { reason, count, first, newest } = row;
+  const { reason, count, first, last, newest } = row;
   return (
     <tr>
       <Td className="min-w-52">
         <Reason code={reason} long />
       </Td>
       <NumTd className="font-semibold">{formatCount(count)}</NumTd>
-      {filters.campaign_id && (
-        <Td>
-          <Time iso={first} ago />
-        </Td>
-      )}
       <Td className="min-w-32">
-        <Time iso={newest?.occurred_at} ago />
+        <Time iso={first} ago />
+      </Td>
+      <Td className="min-w-32">
+        <Time iso={last} ago />
       </Td>
       <Td className="w-[40%] min-w-48 max-w-0">
         {newest && (

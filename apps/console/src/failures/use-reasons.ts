@@ -1,18 +1,15 @@
 import { keepPreviousData, useQueries, useQuery } from '@tanstack/react-query';
 import { ask } from '../api/client.ts';
-import type { DeadLetterView, FailuresView, Page } from '../api/types.ts';
+import type { DeadLetterCountView, DeadLetterView, Page } from '../api/types.ts';
 import { countSelected } from '../redrive/selection.ts';
 import { type LetterFilters, selectionOf } from './filters.ts';
 
 const LOOK_MS = 10_000;
 
-export interface ReasonRow {
-  readonly reason: string;
-  readonly count: number;
-  /** Only known within one campaign. */
-  readonly first: string | null;
+export type ReasonRow = DeadLetterCountView['reasons'][number] & {
+  /** One of them, to look at. */
   readonly newest: DeadLetterView | undefined;
-}
+};
 
 /** What waits, by reason: counted as a redrive would, so that the count is what the button then says. */
 export function useReasons(filters: LetterFilters) {
@@ -22,9 +19,9 @@ export function useReasons(filters: LetterFilters) {
     placeholderData: keepPreviousData,
     refetchInterval: LOOK_MS,
   });
-  const found = Object.entries(count.data?.by_reason ?? {}).sort(([, a], [, b]) => b - a);
+  const found = count.data?.reasons ?? [];
   const newest = useQueries({
-    queries: found.map(([reason, matched]) => ({
+    queries: found.map(({ reason, count: matched }) => ({
       queryKey: ['dlq', 'newest', { ...filters, reason }, matched],
       queryFn: ({ signal }: { signal: AbortSignal }) =>
         ask<Page<DeadLetterView>>('/v1/dlq', { query: { ...filters, reason, limit: 1 }, signal }),
@@ -32,22 +29,6 @@ export function useReasons(filters: LetterFilters) {
       staleTime: LOOK_MS,
     })),
   });
-  const { campaign_id } = filters;
-  const failures = useQuery({
-    queryKey: ['failures', campaign_id, count.data?.matched],
-    queryFn: ({ signal }) => ask<FailuresView>(`/v1/campaigns/${encodeURIComponent(campaign_id)}/failures`, { signal }),
-    placeholderData: keepPreviousData,
-    enabled: campaign_id !== '',
-  });
-  const firstOf = (reason: string) =>
-    (campaign_id && failures.data?.data.find((each) => each.reason === reason)?.first) || null;
-  const rows = found.map(
-    ([reason, matched], i): ReasonRow => ({
-      reason,
-      count: matched,
-      first: firstOf(reason),
-      newest: newest[i]?.data?.data[0],
-    }),
-  );
+  const rows = found.map((each, i): ReasonRow => ({ ...each, newest: newest[i]?.data?.data[0] }));
   return { count, rows };
 }

@@ -1,5 +1,6 @@
 import { createParser } from 'eventsource-parser';
-import { addressOf, authorization, problemOf, Unreachable } from '../api/client.ts';
+import { addressOf, problemOf, Unreachable } from '../api/client.ts';
+import { apiKeyGiven, refuseApiKey } from '../api/key.ts';
 import { tellReached } from '../api/reach.ts';
 import type { StatsView } from '../api/types.ts';
 
@@ -15,25 +16,27 @@ export async function readStats(
   onStats: (stats: StatsView) => void,
   gone: AbortSignal,
 ): Promise<void> {
-  const silent = new AbortController();
-  let timer = setTimeout(() => silent.abort(), SILENT_MS);
+  const key = await apiKeyGiven(gone);
+  // Silent, read to its end, or not to be understood: whatever ends it here ends the connection.
+  const over = new AbortController();
+  let timer = setTimeout(() => over.abort(), SILENT_MS);
   const heard = () => {
     clearTimeout(timer);
-    timer = setTimeout(() => silent.abort(), SILENT_MS);
+    timer = setTimeout(() => over.abort(), SILENT_MS);
   };
-  const signal = AbortSignal.any([gone, silent.signal]);
   try {
     const response = await fetch(addressOf(`/v1/campaigns/${encodeURIComponent(campaignId)}/stats/stream`), {
-      headers: { Accept: 'text/event-stream', ...authorization() },
+      headers: { Accept: 'text/event-stream', Authorization: `Bearer ${key}` },
       cache: 'no-store',
-      signal,
+      signal: AbortSignal.any([gone, over.signal]),
     }).catch((error) => {
       if (gone.aborted) throw error;
       tellReached(false);
       throw new Unreachable('The API does not answer.');
     });
-    if (!response.ok || !response.body) throw await problemOf(response);
     tellReached(true);
+    if (response.status === 401) refuseApiKey(key);
+    if (!response.ok || !response.body) throw await problemOf(response);
     let ended = false;
     const parser = createParser({
       onEvent(event) {
@@ -50,9 +53,9 @@ export async function readStats(
       heard();
       parser.feed(value);
     }
-    void reader.cancel().catch(() => {});
     if (!ended) throw new Unreachable('The stream has ended before the campaign.');
   } finally {
     clearTimeout(timer);
+    over.abort();
   }
 }

@@ -1,9 +1,9 @@
 import { useQueryClient } from '@tanstack/react-query';
 import { useEffect, useSyncExternalStore } from 'react';
-import { ask } from '../api/client.ts';
+import { lookForApi } from '../api/look.ts';
 import { apiIsAway, onReach } from '../api/reach.ts';
 
-const LOOK_MS = 2_000;
+const REST_MS = 2_000;
 
 /** True while the API does not answer; meanwhile it is asked, and everything is asked again when it is back. */
 export function useAway(): boolean {
@@ -11,9 +11,28 @@ export function useAway(): boolean {
   const cache = useQueryClient();
   useEffect(() => {
     if (!away) return;
-    const timer = setInterval(() => void ask('/openapi.json').catch(() => {}), LOOK_MS);
+    const gone = new AbortController();
+    let isLooking = false;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    /** One look after the other, at once when the tab is seen again, none while it is not. */
+    const look = async () => {
+      clearTimeout(timer);
+      if (isLooking || document.hidden) return;
+      isLooking = true;
+      await lookForApi(gone.signal);
+      isLooking = false;
+      if (!gone.signal.aborted) later();
+    };
+    const later = () => {
+      timer = setTimeout(() => void look(), REST_MS);
+    };
+    const seen = () => void look();
+    document.addEventListener('visibilitychange', seen);
+    later();
     return () => {
-      clearInterval(timer);
+      gone.abort();
+      clearTimeout(timer);
+      document.removeEventListener('visibilitychange', seen);
       void cache.invalidateQueries();
     };
   }, [away, cache]);

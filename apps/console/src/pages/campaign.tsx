@@ -10,7 +10,7 @@ import { LatencyHistogram } from '../campaign/latency-histogram.tsx';
 import { LiveRate } from '../campaign/live-rate.tsx';
 import { ProgressCard } from '../campaign/progress-card.tsx';
 import { useReports } from '../campaign/reports.ts';
-import { ResendBanner } from '../campaign/resend-banner.tsx';
+import { type AskedHere, ResendBanner } from '../campaign/resend-banner.tsx';
 import { LatencyChart, OutcomesChart } from '../campaign/series-charts.tsx';
 import { useTrail } from '../campaign/trail.ts';
 import { type Run, useRun } from '../campaign/use-run.ts';
@@ -38,15 +38,15 @@ function CampaignRun({ campaign, run }: { campaign: CampaignView; run: Run }) {
   const { live, status, underWay, expectMore } = run;
   const id = campaign.campaign_id;
   const command = useCommand(id);
-  const trail = useTrail(live);
-  const { series, histogram, failures } = useReports(id, underWay, campaign.ended_at);
+  const trail = useTrail(live.stats, live.heardAtMs);
+  const { series, histogram, failures } = useReports(campaign, underWay);
   // Once there was something to see live, its chart stays after the end.
   const [wasUnderWay, setWasUnderWay] = useState(underWay);
   if (underWay && !wasUnderWay) setWasUnderWay(true);
 
-  const [jobId, setJobId] = useState<string>();
+  const [asked, setAsked] = useState<AskedHere>();
   const started = (redrive: RedriveView) => {
-    if (redrive.action === 'redrive') setJobId(redrive.redrive_id);
+    if (redrive.action === 'redrive') setAsked({ jobId: redrive.redrive_id, version: campaign.version });
     expectMore();
   };
 
@@ -84,11 +84,11 @@ function CampaignRun({ campaign, run }: { campaign: CampaignView; run: Run }) {
         status={status}
         underWay={underWay}
         stats={live.stats}
-        jobId={jobId}
+        asked={asked}
         onStarted={started}
       />
       <div className="grid gap-5 lg:grid-cols-2">
-        {wasUnderWay && <LiveRate trail={trail} underWay={underWay} />}
+        {wasUnderWay && <LiveRate trail={trail} underWay={underWay} isLive={live.liveness === 'live'} />}
         <OutcomesChart query={series} />
         <LatencyChart query={series} />
         <LatencyHistogram query={histogram} className={wasUnderWay ? '' : 'lg:col-span-2'} />

@@ -1,4 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
 import { Link, useParams } from 'react-router';
 import { ApiProblem, ask } from '../api/client.ts';
 import type { CampaignView, MessageDetailView } from '../api/types.ts';
@@ -12,6 +13,8 @@ import { Card, Foreign, ForeignLine, Page } from '../ui/parts.tsx';
 import { Answered, Empty } from '../ui/states.tsx';
 
 const LOOK_MS = 2_000;
+/** A redrive that was asked for here has moved the message by then, or waits for its campaign. */
+const EXPECTED_FOR_MS = 60_000;
 const canChange = (status: string): boolean => status === 'queued' || status === 'retrying';
 
 export function MessagePage() {
@@ -20,10 +23,15 @@ export function MessagePage() {
 }
 
 function MessageView({ id }: { id: string }) {
+  const [asked, setAsked] = useState<{ atMs: number; happened: number }>();
   const query = useQuery({
     queryKey: ['message', id],
     queryFn: ({ signal }) => ask<MessageDetailView>(`/v1/messages/${encodeURIComponent(id)}`, { signal }),
-    refetchInterval: ({ state }) => (state.data && canChange(state.data.status) ? LOOK_MS : false),
+    refetchInterval: ({ state: { data } }) => {
+      if (!data) return false;
+      const isExpected = asked && data.timeline.length === asked.happened && Date.now() - asked.atMs < EXPECTED_FOR_MS;
+      return isExpected || canChange(data.status) ? LOOK_MS : false;
+    },
   });
   const message = query.data;
   const hasFailed = message?.status === 'failed' || message?.status === 'dead';
@@ -42,7 +50,16 @@ function MessageView({ id }: { id: string }) {
       title={message ? <Recipient text={message.recipient} /> : 'Message'}
       name="Message"
       about={message && <CampaignLink id={message.campaign_id} />}
-      actions={hasFailed && <RedriveButton kind="primary" label="Send it again" selection={{ message_ids: [id] }} />}
+      actions={
+        hasFailed && (
+          <RedriveButton
+            kind="primary"
+            label="Send it again"
+            selection={{ message_ids: [id] }}
+            onStarted={() => setAsked({ atMs: Date.now(), happened: message.timeline.length })}
+          />
+        )
+      }
     >
       <Answered query={query} rows={6}>
         {(known) => (

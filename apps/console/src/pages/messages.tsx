@@ -54,6 +54,13 @@ export function MessagesPage() {
   });
 
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
+  // What was ticked under another filter is out of sight, and would be sent as well.
+  const listed = `${id} ${filters.status} ${filters.reason} ${filters.recipient}`;
+  const [selectedIn, setSelectedIn] = useState(listed);
+  if (selectedIn !== listed) {
+    setSelectedIn(listed);
+    setSelected(new Set());
+  }
   const select = useCallback(
     (messageId: string, isSelected: boolean) =>
       setSelected((before) => {
@@ -143,7 +150,7 @@ export function MessagesPage() {
         </span>
       </div>
       <MessageTable
-        key={`${id} ${filters.status} ${filters.reason} ${filters.recipient} ${refreshed}`}
+        key={`${listed} ${refreshed}`}
         campaignId={id}
         filters={filters}
         total={isFiltered ? undefined : stats.data?.total}

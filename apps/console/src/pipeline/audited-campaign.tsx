@@ -20,15 +20,18 @@ interface AuditedCampaignProps {
   readonly audited: Audited;
   /** Compared without being asked for, once it is its turn. */
   readonly turn: boolean;
-  onCompared(campaignId: string): void;
+  onCompared(key: string): void;
 }
 
 const WAIT_S = 5;
 
+/** A campaign that has run on, or runs again, is another one to compare. */
+export const keyOfAudit = ({ campaignId, campaign }: Audited): string => `${campaignId} ${campaign?.version ?? ''}`;
+
 export function AuditedCampaign({ audited, turn, onCompared }: AuditedCampaignProps) {
   const { campaignId, campaign, different } = audited;
   const query = useQuery({
-    queryKey: ['audit', campaignId],
+    queryKey: ['audit', campaignId, campaign?.version ?? null],
     queryFn: ({ signal }) =>
       ask<CampaignAuditView>(`/v1/campaigns/${encodeURIComponent(campaignId)}/audit`, {
         query: { wait: WAIT_S },
@@ -41,9 +44,10 @@ export function AuditedCampaign({ audited, turn, onCompared }: AuditedCampaignPr
     retry: false,
   });
   const isSettled = query.isFetched && !query.isFetching;
+  const key = keyOfAudit(audited);
   useEffect(() => {
-    if (turn && isSettled) onCompared(campaignId);
-  }, [turn, isSettled, campaignId, onCompared]);
+    if (turn && isSettled) onCompared(key);
+  }, [turn, isSettled, key, onCompared]);
   const name = campaign?.name ?? campaignId;
   return (
     <li className="flex flex-wrap items-start justify-between gap-x-4 gap-y-2 border-b border-line py-3 last:border-b-0">

@@ -6,7 +6,7 @@ import { formatCount } from '../format.ts';
 import { Badge, Card, Time, type Tone } from '../ui/parts.tsx';
 import { Answered } from '../ui/states.tsx';
 import { AuditPartitions } from './audit-partitions.tsx';
-import { type Audited, AuditedCampaign } from './audited-campaign.tsx';
+import { type Audited, AuditedCampaign, keyOfAudit } from './audited-campaign.tsx';
 
 const EVERY_MS = 30_000;
 const NEWEST = 5;
@@ -95,7 +95,7 @@ function Summary({ audit }: { audit: AuditView }) {
 
 function Campaigns({ audit, newest }: { audit: AuditView; newest: readonly CampaignView[] }) {
   const [compared, setCompared] = useState<ReadonlySet<string>>(new Set());
-  const onCompared = useCallback((id: string) => setCompared((before) => new Set(before).add(id)), []);
+  const onCompared = useCallback((key: string) => setCompared((before) => new Set(before).add(key)), []);
   const byId = new Map(newest.map((each) => [each.campaign_id, each]));
   const different = new Map(audit.different.map((each) => [each.campaign_id, each]));
   const ids = [
@@ -112,11 +112,11 @@ function Campaigns({ audit, newest }: { audit: AuditView; newest: readonly Campa
   if (shown.length === 0) return <p className="text-soft">No campaign has been sent yet: nothing to compare.</p>;
   // One after another: an API makes two audits at a time, and somebody else may want the second.
   const next = shown.find(
-    ({ campaignId, campaign }) =>
-      campaign !== undefined &&
-      ENDED.includes(campaign.status) &&
-      campaign.expected <= BY_ITSELF &&
-      !compared.has(campaignId),
+    (each) =>
+      each.campaign !== undefined &&
+      ENDED.includes(each.campaign.status) &&
+      each.campaign.expected <= BY_ITSELF &&
+      !compared.has(keyOfAudit(each)),
   );
   return (
     <div>

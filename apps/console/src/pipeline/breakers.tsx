@@ -1,8 +1,11 @@
 import type { PipelineView } from '../api/types.ts';
+import { formatCount } from '../format.ts';
 import { Badge, ForeignLine, Time } from '../ui/parts.tsx';
 import { Table, Td, Th } from '../ui/table.tsx';
 
-/** Those that are not closed. */
+const SHOWN = 20;
+
+/** Those that are not closed: a webhook may have thousands of hosts. */
 export const Breakers = ({ breakers }: { breakers: NonNullable<PipelineView['breakers']> }) =>
   breakers.length === 0 ? (
     <p className="text-soft">All breakers of living dispatchers are closed: providers are called as messages come.</p>
@@ -17,7 +20,7 @@ export const Breakers = ({ breakers }: { breakers: NonNullable<PipelineView['bre
         </tr>
       </thead>
       <tbody>
-        {breakers.map((each) => (
+        {breakers.slice(0, SHOWN).map((each) => (
           <tr key={`${each.dispatcher} ${each.tenant_id} ${each.provider} ${each.host}`}>
             <Td className="max-w-64">
               <ForeignLine text={each.provider} className="font-medium" />
@@ -34,6 +37,13 @@ export const Breakers = ({ breakers }: { breakers: NonNullable<PipelineView['bre
             </Td>
           </tr>
         ))}
+        {breakers.length > SHOWN && (
+          <tr>
+            <Td colSpan={4} className="num text-soft">
+              and {formatCount(breakers.length - SHOWN)} more
+            </Td>
+          </tr>
+        )}
       </tbody>
     </Table>
   );

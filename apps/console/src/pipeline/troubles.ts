@@ -51,9 +51,27 @@ function ofDispatchers(view: PipelineView): Trouble[] {
   return out;
 }
 
-function ofProviders(view: PipelineView): Trouble[] {
+/** From here on breakers are counted: each host of a webhook has its own, in every dispatcher. */
+const MANY_BREAKERS = 5;
+
+function ofBreakers(breakers: NonNullable<PipelineView['breakers']>): Trouble[] {
+  if (breakers.length > MANY_BREAKERS) {
+    const open = breakers.filter((each) => each.state === 'open').length;
+    const trying = breakers.length - open;
+    const providers = [...new Set(breakers.map((each) => each.provider))];
+    const named = providers.slice(0, 3).map(closedIn).join(', ');
+    return [
+      {
+        level: 'bad',
+        what: 'Many breakers are not closed',
+        detail: `${formatCount(open)} open, ${formatCount(trying)} trying whether it goes again, of ${named}${
+          providers.length > 3 ? ` and ${formatCount(providers.length - 3)} more providers` : ''
+        }`,
+      },
+    ];
+  }
   const out: Trouble[] = [];
-  for (const { provider, host, state, probe_at } of view.breakers ?? []) {
+  for (const { provider, host, state, probe_at } of breakers) {
     const whose = `${closedIn(provider)}${host === null ? '' : ` (${closedIn(host)})`}`;
     out.push({
       level: 'bad',
@@ -61,6 +79,11 @@ function ofProviders(view: PipelineView): Trouble[] {
       detail: state === 'open' ? `tried again at ${formatTime(probe_at)}` : 'one message tries whether it takes more',
     });
   }
+  return out;
+}
+
+function ofProviders(view: PipelineView): Trouble[] {
+  const out: Trouble[] = ofBreakers(view.breakers ?? []);
   const blocked = new Map<string, string>();
   for (const dispatcher of view.dispatchers ?? [])
     for (const { provider, blocked_until } of dispatcher.alive ? dispatcher.providers : [])

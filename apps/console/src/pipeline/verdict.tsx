@@ -1,6 +1,7 @@
 import type { PipelineView } from '../api/types.ts';
+import { formatCount } from '../format.ts';
 import { Time } from '../ui/parts.tsx';
-import { troublesOf, wellOf } from './troubles.ts';
+import { type Trouble, troublesOf, wellOf } from './troubles.ts';
 
 const TONE = {
   good: { border: 'border-s-good', text: 'text-good', mark: '✓' },
@@ -8,20 +9,28 @@ const TONE = {
   bad: { border: 'border-s-bad', text: 'text-bad', mark: '✕' },
 } as const;
 
+const SHOWN = 20;
+const SAID = 5;
+
+function said(troubles: readonly Trouble[]): string {
+  const all = troubles.slice(0, SAID).map((each) => each.what);
+  const more = troubles.length - all.length;
+  return `${[...all, ...(more > 0 ? [`And ${formatCount(more)} more`] : [])].join('. ')}.`;
+}
+
 /** The one sentence: all is well, or what is not. `stale`: why these figures are not of now. */
 export function Verdict({ view, stale }: { view: PipelineView; stale: string | undefined }) {
   const troubles = troublesOf(view);
   if (stale !== undefined) troubles.unshift({ level: 'bad', what: 'These figures are old', detail: stale });
   const level = troubles.some((each) => each.level === 'bad') ? 'bad' : troubles.length > 0 ? 'warn' : 'good';
   const { border, text, mark } = TONE[level];
-  const said = level === 'good' ? 'All is well' : `${troubles.map((each) => each.what).join('. ')}.`;
   return (
     <section
       aria-label="State of the pipeline"
       className={`min-h-20 rounded-lg border border-s-4 border-line bg-panel px-4 py-3 ${border}`}
     >
       <p role="status" className="sr-only">
-        {said}
+        {level === 'good' ? 'All is well' : said(troubles)}
       </p>
       <div className="flex gap-3">
         <span aria-hidden className={`w-4 shrink-0 text-center text-lg font-bold ${text}`}>
@@ -34,14 +43,18 @@ export function Verdict({ view, stale }: { view: PipelineView; stale: string | u
             </p>
           ) : (
             <ul aria-label="What is not well" className="flex flex-col gap-1">
-              {troubles.map(({ level, what, detail }) => (
-                <li key={`${what} ${detail}`} className="num wrap-anywhere">
+              {troubles.slice(0, SHOWN).map(({ level, what, detail }, i) => (
+                // biome-ignore lint/suspicious/noArrayIndexKey: two dispatchers may say the very same
+                <li key={`${i} ${what} ${detail}`} className="num wrap-anywhere">
                   <strong className={level === 'bad' ? 'text-bad' : 'text-warn'}>
                     <bdi>{what}</bdi>
                   </strong>
                   : <bdi>{detail}</bdi>.
                 </li>
               ))}
+              {troubles.length > SHOWN && (
+                <li className="num text-soft">and {formatCount(troubles.length - SHOWN)} more</li>
+              )}
             </ul>
           )}
           <p className="mt-1 text-sm text-soft">

@@ -2,16 +2,14 @@ import type { DeadLetterCountView } from '../api/types.ts';
 import { formatCount } from '../format.ts';
 import { Reason } from '../ui/reason.tsx';
 
-/** What a selection finds, the most frequent reason first. */
+/** What a selection finds. */
 export const CountByReason = ({ count }: { count: DeadLetterCountView }) => (
   <ul className="max-h-48 overflow-y-auto rounded-md border border-line">
-    {Object.entries(count.by_reason)
-      .sort(([, a], [, b]) => b - a)
-      .map(([reason, matched]) => (
-        <li key={reason} className="flex justify-between gap-4 border-line px-3 py-1.5 not-last:border-b">
-          <Reason code={reason} long />
-          <span className="num font-semibold">{formatCount(matched)}</span>
-        </li>
-      ))}
+    {count.reasons.map(({ reason, count: matched }) => (
+      <li key={reason} className="flex justify-between gap-4 border-line px-3 py-1.5 not-last:border-b">
+        <Reason code={reason} long />
+        <span className="num font-semibold">{formatCount(matched)}</span>
+      </li>
+    ))}
   </ul>
 );

@@ -35,16 +35,13 @@ export function JobBar({ job }: { job: RedriveView }) {
 }
 
 /** What came of a job so far, in one sentence. */
-export function JobText({ job }: { job: RedriveView }) {
+export function movedText(job: RedriveView): string {
   const moved = job.action === 'redrive' ? job.redriven : job.purged;
   const what = job.action === 'redrive' ? 'on their way again' : 'taken out of the list';
-  return (
-    <span className="num">
-      {formatCount(moved)} of {countText(job)} {what}
-      {job.status === 'cancelled' && ', then stopped'}
-    </span>
-  );
+  return `${formatCount(moved)} of ${countText(job)} ${what}${job.status === 'cancelled' ? ', then stopped' : ''}`;
 }
+
+export const JobText = ({ job }: { job: RedriveView }) => <span className="num">{movedText(job)}</span>;
 
 export function JobLeft({ job }: { job: RedriveView }) {
   const left = Object.entries(job.left_by_cause).filter(([, count]) => count > 0);

@@ -5,6 +5,7 @@ import { Button, Field, Input } from '../ui/controls.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { Failure, Loading } from '../ui/states.tsx';
 import { CountByReason } from './count-by-reason.tsx';
+import { JobAnnounced } from './job-announced.tsx';
 import { JobBar, JobLeft, JobText } from './job-progress.tsx';
 import { type Action, countSelected, countText, jobKey, type Selection, start, tellChanged } from './selection.ts';
 import { useJob } from './use-job.ts';
@@ -44,7 +45,7 @@ export function LettersDialog({ action, selection, open, onClose, onStarted }: L
   const [why, setWhy] = useState('');
   const [rate, setRate] = useState('');
   const [jobId, setJobId] = useState<string>();
-  const ratePerSecond = rate === '' ? undefined : Number(rate);
+  const ratePerSecond = rate.trim() === '' ? undefined : Number(rate);
   const isRateBad = ratePerSecond !== undefined && !(ratePerSecond > 0 && ratePerSecond <= 1_000_000);
 
   const count = useQuery({
@@ -98,9 +99,10 @@ export function LettersDialog({ action, selection, open, onClose, onStarted }: L
 
   return (
     <Dialog title={words.title} open={open} onClose={onClose} actions={actions}>
+      <JobAnnounced job={job} />
       {job ? (
         <div className="flex flex-col gap-3">
-          <p role="status" className="font-medium">
+          <p className="font-medium">
             <JobText job={job} />
           </p>
           <JobBar job={job} />
@@ -135,14 +137,16 @@ export function LettersDialog({ action, selection, open, onClose, onStarted }: L
               {(ids) => <Input {...ids} maxLength={500} value={why} onChange={(event) => setWhy(event.target.value)} />}
             </Field>
             {action === 'redrive' && (
-              <Field label="At most per second" hint="Empty: as its campaign." error={isRateBad && 'A number above 0.'}>
+              <Field
+                label="At most per second"
+                hint="Empty: as its campaign."
+                error={isRateBad && 'A number above 0, up to 1,000,000.'}
+              >
                 {(ids) => (
                   <Input
                     {...ids}
-                    type="number"
                     inputMode="decimal"
-                    min="0"
-                    step="any"
+                    autoComplete="off"
                     value={rate}
                     onChange={(event) => setRate(event.target.value)}
                   />

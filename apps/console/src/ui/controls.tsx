@@ -16,20 +16,31 @@ const KINDS = {
 
 interface ButtonProps extends ButtonHTMLAttributes<HTMLButtonElement> {
   readonly kind?: keyof typeof KINDS;
-  /** Under way: it cannot be pressed again, and keeps its size. */
+  /** Under way: it cannot be pressed again, and keeps its place and the focus (which `disabled` would throw away). */
   readonly busy?: boolean;
 }
 
 export const buttonClass = (kind: keyof typeof KINDS = 'plain'): string =>
-  `inline-flex min-h-9 items-center justify-center gap-2 rounded-md border px-3 py-1.5 text-sm font-medium whitespace-nowrap disabled:opacity-50 ${KINDS[kind]}`;
+  `inline-flex min-h-9 items-center justify-center gap-2 rounded-md border px-3 py-1.5 text-sm font-medium whitespace-nowrap disabled:opacity-50 aria-disabled:cursor-not-allowed aria-disabled:opacity-50 ${KINDS[kind]}`;
 
-export function Button({ kind = 'plain', busy = false, className = '', children, disabled, ...rest }: ButtonProps) {
+export function Button({
+  kind = 'plain',
+  busy = false,
+  className = '',
+  children,
+  disabled,
+  onClick,
+  ...rest
+}: ButtonProps) {
   return (
     <button
       type="button"
       {...rest}
-      disabled={disabled || busy}
+      disabled={disabled && !busy}
+      aria-disabled={busy || undefined}
       aria-busy={busy || undefined}
+      // Also what a form would do on Enter comes by here.
+      onClick={busy ? (event) => event.preventDefault() : onClick}
       className={`${buttonClass(kind)} ${className}`}
     >
       {busy && <Spinner />}
@@ -73,11 +84,10 @@ export function Field({ label, hint, error, children }: FieldProps) {
           {hint}
         </p>
       )}
-      {error && (
-        <p id={`${id}-error`} role="alert" className="text-sm text-bad">
-          {error}
-        </p>
-      )}
+      {/* Always there, as only what changes in it is read out; without text it takes no room. */}
+      <p id={`${id}-error`} aria-live="polite" className={error ? 'text-sm text-bad' : '-mt-1'}>
+        {error || null}
+      </p>
     </div>
   );
 }

@@ -1,9 +1,12 @@
-import { type ReactNode, useState, useSyncExternalStore } from 'react';
+import { useQueryClient } from '@tanstack/react-query';
+import { type ReactNode, useEffect, useRef, useState, useSyncExternalStore } from 'react';
 import { Link, NavLink } from 'react-router';
-import { apiKey, onApiKey, setApiKey } from '../api/key.ts';
+import { apiKey, onApiKey } from '../api/key.ts';
 import { useAway } from '../live/use-away.ts';
-import { Button, buttonClass, Field, Input } from './controls.tsx';
+import { Button, buttonClass } from './controls.tsx';
+import { KeyLayer, KeyPage } from './key-form.tsx';
 import { setTheme, useTheme } from './theme.ts';
+import { useArrival } from './use-arrival.ts';
 
 const PLACES = [
   ['/campaigns', 'Campaigns'],
@@ -15,7 +18,9 @@ const PLACES = [
 /** What stands around every page: the way to the others, and whether the API answers. */
 export function Frame({ children }: { children: ReactNode }) {
   const away = useAway();
-  const key = useSyncExternalStore(onApiKey, apiKey);
+  const { hasKey, hadKey } = useKey();
+  const isLocked = hadKey && !hasKey;
+  useArrival();
   return (
     <>
       <a href="#main" className="sr-only focus:not-sr-only focus:absolute focus:m-2 focus:bg-panel focus:p-2">
@@ -39,7 +44,7 @@ export function Frame({ children }: { children: ReactNode }) {
           </nav>
           <span className="ms-auto flex items-center gap-2">
             <ThemeButton />
-            {key !== null && (
+            {hadKey && (
               <Link to="/campaigns/new" className={buttonClass('primary')}>
                 New campaign
               </Link>
@@ -47,18 +52,35 @@ export function Frame({ children }: { children: ReactNode }) {
           </span>
         </div>
       </header>
-      <div role="status" aria-live="polite">
+      {/* Above the page, wherever it is scrolled to, and without moving it. */}
+      <div role="status" className="pointer-events-none sticky top-0 z-20 h-0">
         {away && (
-          <p className="bg-bad px-4 py-2 text-center text-sm font-medium text-ground">
+          <p className="mx-auto w-fit max-w-full rounded-b-lg bg-bad px-4 py-2 text-center text-sm font-medium text-ground shadow-lg">
             The API does not answer. What you see is the last that was known; it goes on by itself when the API is back.
           </p>
         )}
       </div>
-      <main id="main" className="mx-auto max-w-6xl px-4 py-6">
-        {key === null ? <KeyForm /> : children}
+      <main id="main" inert={isLocked} className={`mx-auto max-w-6xl px-4 py-6 ${isLocked ? 'invisible' : ''}`}>
+        {hadKey ? children : <KeyPage />}
       </main>
+      <KeyLayer open={isLocked} />
     </>
   );
+}
+
+/** Once there was a key the pages stay, with what was typed into them. Another key asks for everything again. */
+function useKey(): { hasKey: boolean; hadKey: boolean } {
+  const key = useSyncExternalStore(onApiKey, apiKey);
+  const [hadKey, setHadKey] = useState(key !== null);
+  if (key !== null && !hadKey) setHadKey(true);
+  const cache = useQueryClient();
+  const before = useRef(key);
+  useEffect(() => {
+    if (key === null || before.current === key) return;
+    before.current = key;
+    void cache.invalidateQueries();
+  }, [key, cache]);
+  return { hasKey: key !== null, hadKey };
 }
 
 function ThemeButton() {
@@ -73,36 +95,5 @@ function ThemeButton() {
     >
       <span aria-hidden>{theme === 'dark' ? '☀' : '☾'}</span>
     </Button>
-  );
-}
-
-function KeyForm() {
-  const [key, setKey] = useState('');
-  return (
-    <form
-      className="mx-auto mt-10 flex max-w-md flex-col gap-4 rounded-lg border border-line bg-panel p-5"
-      onSubmit={(event) => {
-        event.preventDefault();
-        if (key.trim() !== '') setApiKey(key.trim());
-      }}
-    >
-      <title>API key · Volley</title>
-      <h1 className="text-lg font-semibold">Which API key?</h1>
-      <Field label="API key" hint="It stays in this tab. `npm start` prints one, and the address of this page with it.">
-        {(ids) => (
-          <Input
-            {...ids}
-            type="password"
-            autoComplete="off"
-            spellCheck={false}
-            value={key}
-            onChange={(event) => setKey(event.target.value)}
-          />
-        )}
-      </Field>
-      <Button kind="primary" type="submit" disabled={key.trim() === ''}>
-        Go on
-      </Button>
-    </form>
   );
 }

@@ -36,7 +36,12 @@ export function LiveBadge({ liveness, heardAtMs }: { liveness: Liveness; heardAt
       {liveness === 'broken' && (
         <Badge tone="bad">
           not live
-          {heardAtMs !== undefined && <Since heardAtMs={heardAtMs} />}
+          {/* It counts: not to be read out each second. */}
+          {heardAtMs !== undefined && (
+            <span aria-hidden className="num">
+              <Since heardAtMs={heardAtMs} />
+            </span>
+          )}
         </Badge>
       )}
     </span>

@@ -2,6 +2,8 @@ import type { ReactNode } from 'react';
 import { formatAgo, formatTime, formatUtc } from '../format.ts';
 import { useNow } from '../live/use-now.ts';
 import { STATUSES } from '../states.ts';
+import { tabTitle } from './tab-title.ts';
+import { takeOver } from './use-arrival.ts';
 
 interface PageProps {
   readonly title: ReactNode;
@@ -16,10 +18,12 @@ interface PageProps {
 export function Page({ title, name, actions, about, children }: PageProps) {
   return (
     <>
-      <title>{`${name ?? (typeof title === 'string' ? title : 'Volley')} · Volley`}</title>
+      <title>{`${tabTitle(name ?? (typeof title === 'string' ? title : 'Volley'))} · Volley`}</title>
       <header className="mb-5 flex flex-wrap items-start justify-between gap-3">
         <div className="min-w-0 flex-1 basis-64">
-          <h1 className="text-2xl font-semibold wrap-anywhere">{title}</h1>
+          <h1 ref={takeOver} tabIndex={-1} className="text-2xl font-semibold wrap-anywhere outline-none">
+            {title}
+          </h1>
           {about && <div className="mt-1 text-soft">{about}</div>}
         </div>
         {actions && <div className="flex flex-wrap gap-2">{actions}</div>}

@@ -1,7 +1,9 @@
 import type { UseQueryResult } from '@tanstack/react-query';
-import type { ReactNode } from 'react';
-import { ApiProblem } from '../api/client.ts';
+import { type ReactNode, useSyncExternalStore } from 'react';
+import { ApiProblem, Unreachable } from '../api/client.ts';
+import { apiIsAway, onReach } from '../api/reach.ts';
 import { Button } from './controls.tsx';
+import { Time } from './parts.tsx';
 
 /** Nothing there: why, and what to do about it. */
 export const Empty = ({ title, children }: { title: string; children?: ReactNode }) => (
@@ -33,6 +35,7 @@ export function Failure({ error, retry }: { error: Error; retry?: (() => void) |
           {each.pointer}: {each.detail}
         </p>
       ))}
+      {problem?.retryAfter !== undefined && <p className="num mt-1">Try again in {problem.retryAfter} s.</p>}
       {problem?.problem.request_id && (
         <p className="mt-1 text-xs text-soft">
           {problem.code} · request {problem.problem.request_id}
@@ -47,6 +50,24 @@ export function Failure({ error, retry }: { error: Error; retry?: (() => void) |
   );
 }
 
+interface NotRenewedProps {
+  readonly query: Pick<UseQueryResult<unknown>, 'data' | 'error' | 'dataUpdatedAt'>;
+  readonly className?: string;
+}
+
+/** Above figures that were answered before and not since: they are not those of now. */
+export function NotRenewed({ query, className = '' }: NotRenewedProps) {
+  const { data, error, dataUpdatedAt } = query;
+  const away = useSyncExternalStore(onReach, apiIsAway);
+  // That nothing is answered at all stands above each page.
+  if (data === undefined || !error || (away && error instanceof Unreachable)) return null;
+  return (
+    <p role="status" className={`line-clamp-2 text-xs text-warn wrap-anywhere ${className}`}>
+      Not renewed since <Time iso={dataUpdatedAt > 0 ? new Date(dataUpdatedAt).toISOString() : null} />: {error.message}
+    </p>
+  );
+}
+
 interface AnsweredProps<T> {
   readonly query: UseQueryResult<T>;
   readonly rows?: number;
@@ -55,7 +76,13 @@ interface AnsweredProps<T> {
 
 /** An answer, or what is in its place. One that was there stays while the API is away: it says how old it is. */
 export function Answered<T>({ query, rows = 3, children }: AnsweredProps<T>) {
-  if (query.data !== undefined) return children(query.data);
+  if (query.data !== undefined)
+    return (
+      <>
+        <NotRenewed query={query} className="mb-2" />
+        {children(query.data)}
+      </>
+    );
   if (query.error) return <Failure error={query.error} retry={() => void query.refetch()} />;
   return <Loading rows={rows} />;
 }

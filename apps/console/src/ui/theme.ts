@@ -6,7 +6,11 @@ const read = (): Theme => (document.documentElement.dataset.theme === 'dark' ? '
 
 export function setTheme(theme: Theme): void {
   document.documentElement.dataset.theme = theme;
-  localStorage.setItem('volley.theme', theme);
+  try {
+    localStorage.setItem('volley.theme', theme);
+  } catch {
+    // Where nothing can be stored it holds until the page is left.
+  }
   for (const listener of listeners) listener();
 }
 

@@ -227,6 +227,13 @@ export const OTHER_CASES: Case[] = [
   { title: 'a pause of a draft', path: '/v1/campaigns/DRAFT/pause', status: 409, code: 'illegal_transition' },
   { title: 'a resume of what runs', path: '/v1/campaigns/RUNNING/resume', status: 409, code: 'illegal_transition' },
   { title: 'a cancel of a draft', path: '/v1/campaigns/DRAFT/cancel', status: 409, code: 'illegal_transition' },
+  {
+    title: 'a stale send',
+    path: '/v1/campaigns/DRAFT/send',
+    headers: { 'if-match': '"9"' },
+    status: 412,
+    code: 'version_mismatch',
+  },
   { title: 'an empty segment at send', path: '/v1/campaigns/DRAFT/send', status: 422, code: 'empty_audience' },
   {
     title: 'an empty segment under a key',

@@ -87,7 +87,10 @@ export function campaignHandlers(d: CampaignHandlerDeps) {
     async (r) => {
       const id = campaignIdOf(r);
       const body = await readNothing(r.req);
-      const result = await d.commands.command(id, name, name === 'send' ? idempotencyKey(r, body) : undefined);
+      const result =
+        name === 'send'
+          ? await d.commands.command(id, name, idempotencyKey(r, body), ifMatch(r))
+          : await d.commands.command(id, name);
       if (!result.ok) throw failed(result.failure);
       return replyOf(result.value);
     };

@@ -65,7 +65,7 @@ export function createConsole(dir: string): Console | undefined {
     const type = TYPES[extname(name)];
     if (type === undefined) continue;
     const body = readFileSync(join(dir, name));
-    const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 27)}"`;
+    const etag = `W/"${createHash('sha256').update(body).digest('base64url').slice(0, 27)}"`;
     files.set(`/${name.replaceAll('\\', '/')}`, { type, body, gzip: gzipSync(body, { level: 9 }), etag });
   }
 
@@ -75,6 +75,8 @@ export function createConsole(dir: string): Console | undefined {
     ctx.state.operation = 'console';
     ctx.set('Content-Security-Policy', path === MESSAGE_FRAME ? OF_MESSAGES : OF_PAGES);
     ctx.set('Referrer-Policy', 'no-referrer');
+    // Else the names in a message's links are looked up, and a name of its own tells whose message was opened.
+    ctx.set('X-DNS-Prefetch-Control', 'off');
     ctx.set('Cross-Origin-Opener-Policy', 'same-origin');
     // Assets are named by what is in them: they never change.
     ctx.set('Cache-Control', path.startsWith('/assets/') ? 'public, max-age=31536000, immutable' : 'no-cache');

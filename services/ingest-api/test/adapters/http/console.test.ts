@@ -115,6 +115,7 @@ test('the frame of messages has a policy of its own: without origin, nothing fro
   t.regex(policy, /sandbox allow-scripts$/);
   t.regex(policy, /^default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src data:;/);
   t.notRegex(policy, /connect-src|allow-same-origin|https?:/);
+  t.is((await at.get('/message-frame.html', browser)).headers['x-dns-prefetch-control'], 'off');
 });
 
 for (const path of [
