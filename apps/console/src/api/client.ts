@@ -96,7 +96,7 @@ async function sendOnce(path: string, call: Call, key: string): Promise<Response
 function unanswered(isLate: boolean): Unreachable {
   if (isLate) void lookForApi();
   else tellReached(false);
-  return new Unreachable('The API does not answer.');
+  return new Unreachable('The API does not answer');
 }
 
 /**
@@ -121,7 +121,7 @@ async function bodyOf<T>(response: Response, signal: AbortSignal | undefined): P
   } catch (error) {
     if (signal?.aborted) throw error;
     throw error instanceof SyntaxError
-      ? new Unreachable('What answers is not the API.')
+      ? new Unreachable('What answers is not the API')
       : unanswered((error as Error).name === 'TimeoutError');
   }
 }

@@ -7,6 +7,8 @@ const listeners = new Set<() => void>();
 /** Where the browser lets nothing be stored: as long as the page is there. */
 let held: string | null = null;
 let isRefused = false;
+/** What a header can carry. */
+const SENDABLE = /^[\x21-\x7e]+$/;
 
 export function takeKeyFromAddress(): void {
   const key = new URLSearchParams(location.hash.slice(1)).get('key');
@@ -25,8 +27,8 @@ export function apiKey(): string | null {
 
 /** null: ask again. */
 export function setApiKey(key: string | null): void {
-  isRefused = false;
-  keep(key);
+  isRefused = key !== null && !SENDABLE.test(key);
+  keep(isRefused ? null : key);
 }
 
 /** The API does not accept it: another one is asked for, unless there is one already. */

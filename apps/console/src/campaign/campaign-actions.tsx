@@ -4,7 +4,7 @@ import { ApiProblem, ask } from '../api/client.ts';
 import type { AcceptedView, CampaignView, StatsView } from '../api/types.ts';
 import { formatCount } from '../format.ts';
 import { STATUSES } from '../states.ts';
-import { Button, Spinner } from '../ui/controls.tsx';
+import { Button } from '../ui/controls.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { Foreign } from '../ui/parts.tsx';
 import { Failure } from '../ui/states.tsx';
@@ -103,21 +103,17 @@ interface PauseResumeProps {
   onAct(command: 'pause' | 'resume'): void;
 }
 
-/** One button under two names, and never disabled: it keeps the focus of whoever has pressed it. */
-function PauseResume({ status, pending, onAct }: PauseResumeProps) {
-  const isBusy = pending === 'pause' || pending === 'resume';
-  return (
-    <Button
-      kind={status === 'paused' ? 'primary' : 'plain'}
-      aria-disabled={pending !== undefined || undefined}
-      className="aria-disabled:opacity-50"
-      onClick={() => pending === undefined && onAct(status === 'paused' ? 'resume' : 'pause')}
-    >
-      {isBusy && <Spinner />}
-      {status === 'paused' ? 'Resume' : 'Pause'}
-    </Button>
-  );
-}
+/** One button under two names: it keeps the focus of whoever has pressed it. */
+const PauseResume = ({ status, pending, onAct }: PauseResumeProps) => (
+  <Button
+    kind={status === 'paused' ? 'primary' : 'plain'}
+    busy={pending === 'pause' || pending === 'resume'}
+    disabled={pending !== undefined}
+    onClick={() => onAct(status === 'paused' ? 'resume' : 'pause')}
+  >
+    {status === 'paused' ? 'Resume' : 'Pause'}
+  </Button>
+);
 
 /** A refused command, as a sentence. */
 export function CommandProblem({ command }: { command: ReturnType<typeof useCommand> }) {

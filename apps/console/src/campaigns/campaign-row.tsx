@@ -56,7 +56,8 @@ export function CampaignRow({ campaign, isWide }: { campaign: CampaignView; isWi
       <Td>
         <StatusBadge status={campaign.status} />
         {isOld && (
-          <div>
+          // In the height that the name beside it needs.
+          <div className="-mb-2 leading-none">
             <NotRenewed />
           </div>
         )}

@@ -44,6 +44,7 @@ export function DeleteControl({ draft }: { draft: Draft }) {
         title="Delete this draft?"
         open={isOpen}
         onClose={close}
+        busy={remove.isPending}
         actions={
           <>
             <Button onClick={close} disabled={remove.isPending}>

@@ -2,7 +2,16 @@ import { ApiProblem } from '../api/client.ts';
 import { newIdempotencyKey } from '../api/idempotency-key.ts';
 import type { CampaignView } from '../api/types.ts';
 import { DRAFT_API, type DraftApi, type Kept } from './draft-api.ts';
-import { bodyOf, canBeKept, changesOf, type DraftFields, errorsOf, type FieldName, fieldsOf, NO_FIELDS } from './fields.ts';
+import {
+  bodyOf,
+  canBeKept,
+  changesOf,
+  type DraftFields,
+  errorsOf,
+  type FieldName,
+  fieldsOf,
+  NO_FIELDS,
+} from './fields.ts';
 import { isHalted, type Saving, savingAfter, waitAfter } from './saving.ts';
 import { type Creation, differing, isWorthKeeping, TAB_STORE, type UnsavedStore } from './unsaved.ts';
 
@@ -291,7 +300,7 @@ export function openDraft(kept: Kept | undefined, options: DraftOptions = {}): D
       const theirs = await api.load(id);
       saved = fieldsOf(theirs.value);
       lost = [];
-      set({ campaign: theirs.value, etag: theirs.etag, saving: { kind: 'changed' } });
+      set({ campaign: theirs.value, etag: theirs.etag, saving: { kind: 'changed' }, isRestored: false });
       remember();
       await save();
     },

@@ -1,5 +1,5 @@
 import { useQueryClient } from '@tanstack/react-query';
-import { useEffect, useSyncExternalStore } from 'react';
+import { useEffect, useState, useSyncExternalStore } from 'react';
 import { Link, Navigate, useLocation, useNavigate } from 'react-router';
 import { formatCount } from '../format.ts';
 import { buttonClass } from '../ui/controls.tsx';
@@ -13,6 +13,7 @@ import { fieldErrors, templateError } from './field-errors.ts';
 import { MessagePart } from './message-part.tsx';
 import { PacePart } from './pace-part.tsx';
 import { PreviewPart } from './preview-part.tsx';
+import { RestoredNotice } from './restored-notice.tsx';
 import { SaveState } from './save-state.tsx';
 import { SendControl } from './send-control.tsx';
 import { TestPart } from './test-part.tsx';
@@ -25,6 +26,8 @@ export function Editor({ draft, session, isNew = false }: { draft: Draft; sessio
   const { fields, saving, campaign, problem } = state;
   const preview = useDraftPreview(campaign);
   const providers = useProviders();
+  /** What is asked about must not change under the question. */
+  const [isAsking, setAsking] = useState(false);
   useOwnAddress(campaign?.campaign_id, session);
   useLeaving(draft);
 
@@ -58,7 +61,12 @@ export function Editor({ draft, session, isNew = false }: { draft: Draft; sessio
           </Link>
         </p>
       )}
-      <div className="grid items-start gap-5 **:scroll-mb-24 lg:grid-cols-[minmax(0,1fr)_25rem]">
+      {state.isRestored && !isGone && saving.kind !== 'conflict' && (
+        <div inert={isAsking}>
+          <RestoredNotice draft={draft} canDrop={!isNew || !campaign} />
+        </div>
+      )}
+      <div inert={isAsking} className="grid items-start gap-5 **:scroll-mb-24 lg:grid-cols-[minmax(0,1fr)_25rem]">
         <div className="flex min-w-0 flex-col gap-5">
           <CampaignPart {...part} providers={providers} isNew={isNew} />
           <MessagePart {...part} at={templateError(problem)} provider={provider} />
@@ -83,6 +91,7 @@ export function Editor({ draft, session, isNew = false }: { draft: Draft; sessio
         <SendControl
           draft={draft}
           isSaved={saving.kind === 'saved'}
+          onAsking={setAsking}
           disabled={!campaign || isGone || total === 0 || saving.kind === 'conflict' || saving.kind === 'refused'}
         />
       </div>
@@ -113,7 +122,7 @@ function useOwnAddress(id: string | undefined, session: string): void {
   }, [id, pathname, session, navigate, cache]);
 }
 
-/** Whoever leaves takes nothing unsaved along: it is saved, or the browser asks. */
+/** Whoever leaves loses nothing: it is saved, or kept for the next visit; before the tab is closed the browser asks. */
 function useLeaving(draft: Draft): void {
   useEffect(() => {
     const ask = (event: BeforeUnloadEvent) => {
@@ -122,10 +131,11 @@ function useLeaving(draft: Draft): void {
       if (isKept || (saving.kind === 'incomplete' && fields.name === '' && fields.template === '')) return;
       event.preventDefault();
     };
+    draft.attach();
     addEventListener('beforeunload', ask);
     return () => {
       removeEventListener('beforeunload', ask);
-      void draft.flush();
+      draft.leave();
     };
   }, [draft]);
 }

@@ -1,5 +1,5 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { useRef, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { useNavigate } from 'react-router';
 import { ApiProblem, ask } from '../api/client.ts';
 import { newIdempotencyKey } from '../api/idempotency-key.ts';
@@ -15,7 +15,11 @@ import { askPreview } from './use-draft-preview.ts';
 
 interface Question {
   readonly campaign: CampaignView;
+  /** Of the version that is asked about: no other is sent. */
+  readonly etag: string | null;
   readonly preview: PreviewView;
+  /** Somebody else has changed it since the page last saved it. */
+  readonly isChanged: boolean;
 }
 
 const recipients = (count: number) => `${formatCount(count)} ${count === 1 ? 'recipient' : 'recipients'}`;
@@ -24,84 +28,112 @@ interface SendControlProps {
   readonly draft: Draft;
   readonly disabled: boolean;
   readonly isSaved: boolean;
+  /** From the count to the answer. */
+  onAsking(isAsking: boolean): void;
 }
 
-/** Asks once, with the count as it is now; a repeat of the same send is the same send. */
-export function SendControl({ draft, disabled, isSaved }: SendControlProps) {
+/** Asks once, with the version and the count as they are now; a repeat of the same send is the same send. */
+export function SendControl({ draft, disabled, isSaved, onAsking }: SendControlProps) {
   const [question, setQuestion] = useState<Question>();
   const key = useRef(newIdempotencyKey());
   const cache = useQueryClient();
   const navigate = useNavigate();
 
   const count = useMutation({
-    mutationFn: async () => {
-      const campaign = await draft.flush();
-      if (!campaign) throw new Error('Not sent: the draft is not saved.');
+    mutationFn: async (wasChanged: boolean): Promise<Question | null> => {
+      if (!(await draft.flush())) return null;
+      const isChanged = (await draft.refresh()) || wasChanged;
+      const { campaign, etag, saving } = draft.get();
+      if (!campaign || saving.kind !== 'saved') return null;
       const preview = await askPreview(campaign.campaign_id);
       cache.setQueryData(['preview', campaign.campaign_id, campaign.version], preview);
-      return { campaign, preview };
+      // Typed meanwhile, however that came about.
+      if (draft.get().campaign?.version !== campaign.version || draft.get().saving.kind !== 'saved') return null;
+      return { campaign, etag, preview, isChanged };
     },
-    onSuccess: (found) => found.preview.total > 0 && setQuestion(found),
+    onSuccess: (found) => setQuestion(found && found.preview.total > 0 ? found : undefined),
   });
   const start = useMutation({
-    mutationFn: ({ campaign_id }: CampaignView) =>
-      ask<AcceptedView>(`/v1/campaigns/${encodeURIComponent(campaign_id)}/send`, {
+    mutationFn: ({ campaign, etag }: Question) =>
+      ask<AcceptedView>(`/v1/campaigns/${encodeURIComponent(campaign.campaign_id)}/send`, {
         method: 'POST',
-        headers: { 'Idempotency-Key': key.current },
+        headers: { 'Idempotency-Key': key.current, ...(etag === null ? {} : { 'If-Match': etag }) },
       }),
-    onSuccess: (_, { campaign_id }) => {
+    onSuccess: (_, { campaign }) => {
       draft.stop();
       void cache.invalidateQueries({ queryKey: ['campaigns'] });
-      void navigate(`/campaigns/${campaign_id}`);
+      void navigate(`/campaigns/${campaign.campaign_id}`);
     },
-    onError: (error, { campaign_id }) => {
-      // Somebody else has sent it.
-      if (error instanceof ApiProblem && error.code === 'illegal_transition')
-        void navigate(`/campaigns/${campaign_id}`);
+    onError: (error, { campaign }) => {
+      if (!(error instanceof ApiProblem)) return;
       // A refusal is an answer: the next press is another send. Without one it may have been sent.
-      if (error instanceof ApiProblem && error.status < 500) key.current = newIdempotencyKey();
+      if (error.status < 500) key.current = newIdempotencyKey();
+      // Somebody else has sent it.
+      if (error.code === 'illegal_transition') void navigate(`/campaigns/${campaign.campaign_id}`);
+      if (error.code === 'version_mismatch') count.mutate(true);
     },
   });
   const close = () => {
     setQuestion(undefined);
     start.reset();
+    count.reset();
   };
+  const isOpen = question !== undefined;
+  const isAsking = isOpen || count.isPending;
+  useEffect(() => onAsking(isAsking), [isAsking, onAsking]);
 
+  const isUnsaved = count.data === null && !isSaved;
+  const isRecounted = start.error instanceof ApiProblem && start.error.code === 'version_mismatch';
   return (
     <>
-      {count.error && (count.error instanceof ApiProblem || !isSaved) && (
+      {!isOpen && (count.error || isUnsaved) && (
         <p role="alert" className="text-sm text-bad">
-          {count.error.message}
+          {count.error ? `Not counted: ${count.error.message}` : 'Not sent: the draft is not saved.'}
         </p>
       )}
-      <Button kind="primary" disabled={disabled} busy={count.isPending} onClick={() => count.mutate()}>
+      <Button kind="primary" disabled={disabled} busy={count.isPending} onClick={() => count.mutate(false)}>
         Send…
       </Button>
       <Dialog
         title={question ? `Send to ${recipients(question.preview.total)}?` : ''}
-        open={question !== undefined}
+        open={isOpen}
         onClose={close}
+        busy={start.isPending}
         actions={
           question && (
             <>
               <Button onClick={close} disabled={start.isPending}>
                 Not yet
               </Button>
-              <Button kind="primary" busy={start.isPending} onClick={() => start.mutate(question.campaign)}>
+              <Button
+                kind="primary"
+                busy={start.isPending || count.isPending}
+                onClick={() => {
+                  count.reset();
+                  start.mutate(question);
+                }}
+              >
                 Send to {recipients(question.preview.total)}
               </Button>
             </>
           )
         }
       >
+        <p role="status" className={question?.isChanged || isRecounted ? 'text-sm font-medium text-warn' : ''}>
+          {isRecounted && count.isPending && 'Not sent: somebody else has changed it meanwhile. It is counted again…'}
+          {question?.isChanged &&
+            !count.isPending &&
+            'Somebody else has changed this draft meanwhile. Nothing is sent yet: this is how it is now.'}
+        </p>
         {question && <Summary {...question} />}
-        {start.error && <Failure error={start.error} />}
+        {start.error && !isRecounted && <Failure error={start.error} />}
+        {isOpen && count.error && <Failure error={count.error} />}
       </Dialog>
     </>
   );
 }
 
-function Summary({ campaign, preview }: Question) {
+function Summary({ campaign, preview }: Pick<Question, 'campaign' | 'preview'>) {
   const broken = preview.sample.filter(({ error }) => error).length;
   const facts = [
     ['Campaign', <Foreign key="name" text={campaign.name} />],

@@ -62,4 +62,6 @@ export const differing = (base: DraftFields, fields: Partial<DraftFields>): Part
 
 /** Choices that the page makes by itself are nothing that somebody would miss. */
 export const isWorthKeeping = (fields: Partial<DraftFields>): boolean =>
-  Object.entries(fields).some(([name, value]) => !['channel', 'provider', 'content_type'].includes(name) && value !== '');
+  Object.entries(fields).some(
+    ([name, value]) => !['channel', 'provider', 'content_type'].includes(name) && value !== '',
+  );

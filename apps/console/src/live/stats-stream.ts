@@ -32,7 +32,7 @@ export async function readStats(
     }).catch((error) => {
       if (gone.aborted) throw error;
       tellReached(false);
-      throw new Unreachable('The API does not answer.');
+      throw new Unreachable('The API does not answer');
     });
     tellReached(true);
     if (response.status === 401) refuseApiKey(key);
@@ -53,7 +53,7 @@ export async function readStats(
       heard();
       parser.feed(value);
     }
-    if (!ended) throw new Unreachable('The stream has ended before the campaign.');
+    if (!ended) throw new Unreachable('The stream has ended before the campaign');
   } finally {
     clearTimeout(timer);
     over.abort();

@@ -22,7 +22,7 @@ export function PipelinePage() {
   });
   return (
     <Page title="Pipeline">
-      <Answered query={query} rows={12}>
+      <Answered query={query} rows={12} saysAge>
         {(view) => (
           <>
             <Verdict view={view} stale={query.error?.message} />

@@ -4,13 +4,15 @@ interface DialogProps {
   readonly title: string;
   readonly open: boolean;
   onClose(): void;
+  /** Something runs that cannot be taken back: Escape does not hide it. */
+  readonly busy?: boolean;
   readonly children: ReactNode;
   /** Buttons; the last one is what the dialog asks for. */
   readonly actions: ReactNode;
 }
 
 /** The browser's own: keeps the focus inside, closes on Escape, gives the focus back. */
-export function Dialog({ title, open, onClose, children, actions }: DialogProps) {
+export function Dialog({ title, open, onClose, busy = false, children, actions }: DialogProps) {
   const ref = useRef<HTMLDialogElement>(null);
   const id = useId();
   useEffect(() => {
@@ -23,7 +25,9 @@ export function Dialog({ title, open, onClose, children, actions }: DialogProps)
     <dialog
       ref={ref}
       aria-labelledby={id}
-      onClose={onClose}
+      onCancel={(event) => busy && event.preventDefault()}
+      // Pressed twice, Escape closes whatever was asked of it.
+      onClose={() => (busy ? ref.current?.showModal() : onClose())}
       className="m-auto w-[calc(100%-1.5rem)] max-w-lg rounded-lg border border-line bg-panel p-5 text-ink"
     >
       {open && (

@@ -20,7 +20,7 @@ export function Frame({ children }: { children: ReactNode }) {
   const away = useAway();
   const { hasKey, hadKey } = useKey();
   const isLocked = hadKey && !hasKey;
-  useArrival();
+  useArrival(hadKey);
   return (
     <>
       <a href="#main" className="sr-only focus:not-sr-only focus:absolute focus:m-2 focus:bg-panel focus:p-2">
@@ -55,7 +55,7 @@ export function Frame({ children }: { children: ReactNode }) {
       {/* Above the page, wherever it is scrolled to, and without moving it. */}
       <div role="status" className="pointer-events-none sticky top-0 z-20 h-0">
         {away && (
-          <p className="mx-auto w-fit max-w-full rounded-b-lg bg-bad px-4 py-2 text-center text-sm font-medium text-ground shadow-lg">
+          <p className="mx-auto w-fit max-w-full rounded-b-lg bg-bad px-3 py-1.5 text-center text-xs font-medium sm:px-4 sm:py-2 sm:text-sm text-ground shadow-lg">
             The API does not answer. What you see is the last that was known; it goes on by itself when the API is back.
           </p>
         )}

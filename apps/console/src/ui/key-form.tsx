@@ -24,8 +24,9 @@ export function KeyLayer({ open }: { open: boolean }) {
     <dialog
       ref={ref}
       aria-label="Another key is needed"
+      // There is no way past it; closed and opened again it would not know where the focus was.
+      onKeyDown={(event) => event.key === 'Escape' && event.preventDefault()}
       onCancel={(event) => event.preventDefault()}
-      // A second Escape closes it all the same.
       onClose={(event) => apiKey() === null && event.currentTarget.showModal()}
       className={`m-auto w-[calc(100%-1.5rem)] max-w-md ${BOX}`}
     >

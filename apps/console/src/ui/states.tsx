@@ -71,15 +71,17 @@ export function NotRenewed({ query, className = '' }: NotRenewedProps) {
 interface AnsweredProps<T> {
   readonly query: UseQueryResult<T>;
   readonly rows?: number;
+  /** What is drawn says itself that it was not renewed. */
+  readonly saysAge?: boolean;
   readonly children: (value: T) => ReactNode;
 }
 
 /** An answer, or what is in its place. One that was there stays while the API is away: it says how old it is. */
-export function Answered<T>({ query, rows = 3, children }: AnsweredProps<T>) {
+export function Answered<T>({ query, rows = 3, saysAge = false, children }: AnsweredProps<T>) {
   if (query.data !== undefined)
     return (
       <>
-        <NotRenewed query={query} className="mb-2" />
+        {!saysAge && <NotRenewed query={query} className="mb-1" />}
         {children(query.data)}
       </>
     );
