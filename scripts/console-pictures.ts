@@ -35,11 +35,18 @@ const lines = Array.from({ length: PEOPLE }, (_, i) => {
   const name = `${pick(FIRST, i, 1)} ${pick(LAST, i, FIRST.length)}`;
   const email = `${name
     .normalize('NFD')
-    .replaceAll(/[^a-z]+/gi, '.')
+    .replaceAll(/[^a-z ]/gi, (letter) => ({ Ł: 'l', ł: 'l' })[letter] ?? '')
+    .replaceAll(' ', '.')
     .toLowerCase()}${i}${i % 100 === 57 ? '+refuse' : ''}@example.org`;
   return JSON.stringify({ email, name, city: pick(CITY, i, 3), tags: ['autumn', i % 4 === 0 ? 'vip' : 'regular'] });
 });
-await call('POST', '/v1/contacts/import', lines.join('\n'), 'application/x-ndjson');
+const { rejected } = await call<{ rejected: number }>(
+  'POST',
+  '/v1/contacts/import',
+  lines.join('\n'),
+  'application/x-ndjson',
+);
+if (rejected > 0) throw new Error(`${rejected} lines were rejected`);
 const draft = {
   name: 'Autumn sale',
   template:
@@ -63,8 +70,15 @@ async function tab(theme: 'light' | 'dark', width: number): Promise<Page> {
   await context.addInitScript((value) => sessionStorage.setItem('volley.key', value), key);
   return context.newPage();
 }
-const shoot = (page: Page, name: string, fullPage = true) =>
-  page.screenshot({ path: join(folder, `${name}.jpg`), type: 'jpeg', quality: 72, fullPage });
+/** The whole page as if the window were that high: what sticks to an edge stays at it. */
+async function shoot(page: Page, name: string, whole = true): Promise<void> {
+  const size = page.viewportSize() ?? { width: 1_180, height: 800 };
+  const height = Number(await page.evaluate('document.documentElement.scrollHeight'));
+  if (whole) await page.setViewportSize({ ...size, height: Math.min(4_000, Math.max(size.height, height)) });
+  await page.waitForTimeout(300);
+  await page.screenshot({ path: join(folder, `${name}.jpg`), type: 'jpeg', quality: 70 });
+  await page.setViewportSize(size);
+}
 
 // One campaign as it runs.
 const live = await tab('light', 1_180);

@@ -2,6 +2,7 @@ import { connect } from 'node:net';
 import test from 'ava';
 import { KEY, startTestApi, type TestApi } from './support/api.ts';
 import { JSON_CASES } from './support/bad-json.ts';
+import { LETTER_CASES } from './support/bad-letter-requests.ts';
 import { OTHER_CASES } from './support/bad-requests.ts';
 import { createTestDatabase, type TestDatabase } from './support/database.ts';
 
@@ -22,7 +23,7 @@ test.after.always(async () => {
   await db?.drop();
 });
 
-for (const c of [...JSON_CASES.map((c) => ({ path: '/v1/campaigns', ...c })), ...OTHER_CASES]) {
+for (const c of [...JSON_CASES.map((c) => ({ path: '/v1/campaigns', ...c })), ...OTHER_CASES, ...LETTER_CASES]) {
   const method = c.method ?? 'POST';
   // One after the other: each counts what there is before and after itself.
   test.serial(`${c.title}: ${c.status} ${c.code}, and nothing is left behind`, async (t) => {
