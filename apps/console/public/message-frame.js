@@ -36,7 +36,9 @@ const heightOf = ({ documentElement: root, body }) => {
 
 addEventListener('message', (event) => {
   if (event.source !== parent) return;
-  const { contentType, body } = event.data;
+  const { contentType, body, theme } = event.data;
+  // Where it is that of the frame's element, what stands behind the frame is seen through it.
+  document.documentElement.style.colorScheme = contentType === 'text/html' || theme !== 'dark' ? 'light' : 'dark';
   if (contentType === 'text/html') document.body.replaceChildren(harmless(body));
   else {
     const text = document.createElement('pre');

@@ -15,6 +15,7 @@ const Fact = ({ label, children }: { label: string; children: React.ReactNode })
 export const CampaignAbout = ({ campaign }: { campaign: CampaignView }) => (
   <dl className="flex flex-wrap gap-x-5 gap-y-1 text-sm text-soft">
     <Fact label="Channel">{CHANNEL_NAMES[campaign.channel] ?? campaign.channel}</Fact>
+    {campaign.channel === 'simulated' && <Fact label="Practice:">delivered to nobody</Fact>}
     {campaign.provider !== '' && (
       <Fact label="Provider">
         <ForeignLine text={campaign.provider} className="max-w-48" />

@@ -1,9 +1,10 @@
 import type { UseQueryResult } from '@tanstack/react-query';
-import type { HistogramView } from '../api/types.ts';
+import type { HistogramView, StatsView } from '../api/types.ts';
 import { showCount, showMs } from '../charts/axis.ts';
 import { Plot } from '../charts/plot.tsx';
 import { formatCount, formatDuration, formatShare } from '../format.ts';
 import { CHART_PX, ChartCard } from './chart-card.tsx';
+import { hasSent, NOT_YET } from './not-yet.ts';
 
 /** Bounds of the buckets as docs/statistics.md lists them: the API leaves out empty ones. */
 const BOUNDS = [
@@ -38,9 +39,11 @@ export function withEmpty(buckets: readonly Bucket[]): readonly Bucket[] {
 
 export const LatencyHistogram = ({
   query,
+  stats,
   className = '',
 }: {
   query: UseQueryResult<HistogramView>;
+  stats: StatsView | undefined;
   className?: string;
 }) => (
   <ChartCard
@@ -48,7 +51,7 @@ export const LatencyHistogram = ({
     className={className}
     query={query}
     isEmpty={({ data }) => data.length === 0}
-    empty="No message has been sent yet: latency is that of sent ones."
+    empty={hasSent(stats) ? NOT_YET : 'No message has been sent yet: latency is that of sent ones.'}
   >
     {({ data }) => {
       const buckets = withEmpty(data);

@@ -1,12 +1,17 @@
 import type { UseQueryResult } from '@tanstack/react-query';
-import type { SeriesView } from '../api/types.ts';
+import type { SeriesView, StatsView } from '../api/types.ts';
 import { showCount, showHour, showMinute, showMs, showWhole, stepRange } from '../charts/axis.ts';
 import { type Line, Plot } from '../charts/plot.tsx';
 import { formatCount, formatDuration } from '../format.ts';
 import { CHART_PX, ChartCard } from './chart-card.tsx';
+import { hasEnded, hasSent, NOT_YET } from './not-yet.ts';
 
 type Point = SeriesView['data'][number];
 type Percentile = 'p50_ms' | 'p95_ms' | 'p99_ms';
+interface SeriesChartProps {
+  readonly query: UseQueryResult<SeriesView>;
+  readonly stats: StatsView | undefined;
+}
 /** With fewer points than that lines would be dots: bars say the same. */
 const LEAST_FOR_LINES = 4;
 
@@ -24,7 +29,7 @@ const axisOf = ({ data, step }: SeriesView) => {
 };
 const stepName = (query: UseQueryResult<SeriesView>) => (query.data?.step === '1h' ? 'hour' : 'minute');
 
-export function OutcomesChart({ query }: { query: UseQueryResult<SeriesView> }) {
+export function OutcomesChart({ query, stats }: SeriesChartProps) {
   const unit = stepName(query);
   const hasRedriven = query.data?.data.some(({ redriven }) => redriven > 0) ?? false;
   return (
@@ -32,7 +37,7 @@ export function OutcomesChart({ query }: { query: UseQueryResult<SeriesView> }) 
       title={`Messages per ${unit}`}
       query={query}
       isEmpty={({ data }) => data.length === 0}
-      empty="Nothing has happened yet: the first message that ends begins this chart."
+      empty={hasEnded(stats) ? NOT_YET : 'Nothing has happened yet: the first message that ends begins this chart.'}
       // Series count events: such a message is in two of these sums.
       note={hasRedriven ? 'What was sent again counts each time' : undefined}
     >
@@ -95,14 +100,14 @@ const PERCENTILES = [
   { label: 'p99', colour: 'warn', of: 'p99_ms', slot: [0.14, 0.36] },
 ] as const satisfies readonly { label: string; colour: string; of: Percentile; slot: Line['slot'] }[];
 
-export function LatencyChart({ query }: { query: UseQueryResult<SeriesView> }) {
+export function LatencyChart({ query, stats }: SeriesChartProps) {
   const unit = stepName(query);
   return (
     <ChartCard
       title={`Latency per ${unit}`}
       query={query}
       isEmpty={({ data }) => data.every(({ p50_ms }) => p50_ms === null)}
-      empty="No message has been sent yet: latency is that of sent ones."
+      empty={hasSent(stats) ? NOT_YET : 'No message has been sent yet: latency is that of sent ones.'}
     >
       {(series) => {
         const known = series.data.filter(({ p50_ms }) => p50_ms !== null);

@@ -1,19 +1,13 @@
-import { useState } from 'react';
 import { Link } from 'react-router';
 import { setApiKey } from '../api/key.ts';
-import type { ImportReport } from '../api/types.ts';
 import { formatBytes, formatCount } from '../format.ts';
 import { Button, buttonClass } from '../ui/controls.tsx';
 import { Figure, Figures, Foreign } from '../ui/parts.tsx';
-import { NumTd, NumTh, Table, Td, Th } from '../ui/table.tsx';
 import { forgetImport, type ImportRun, startImport } from './import-run.ts';
 import { wordsOf } from './outcome-words.ts';
-import { rejectedFile } from './rejected-file.ts';
-import { saveBlob } from './save-blob.ts';
+import { RejectedLines } from './rejected-lines.tsx';
 
 type Ended = Extract<ImportRun, { step: 'ended' }>;
-/** The others are in the file that can be downloaded. */
-const SHOWN = 20;
 
 export function ImportResult({ run }: { run: Ended }) {
   const { outcome, file, type, addTag } = run;
@@ -66,10 +60,15 @@ export function ImportResult({ run }: { run: Ended }) {
           {...(rejected > 0 ? { tone: 'bad' as const } : {})}
         />
       </Figures>
-      {rejected > 0 && <Rejected run={run} rejected={rejected} errors={errors} />}
+      {rejected > 0 && <RejectedLines run={run} rejected={rejected} errors={errors} />}
       <div className="flex flex-wrap gap-2">
+        {imported + updated > 0 && (
+          <Link to={addTag ? `/campaigns/new?${ruleOf(addTag)}` : '/campaigns/new'} className={buttonClass('primary')}>
+            {addTag ? writeTo(imported, updated) : 'Write a campaign'}
+          </Link>
+        )}
         {addTag && (
-          <Link to={`/contacts?segment_rule=${encodeURIComponent(addTag)}`} className={buttonClass()}>
+          <Link to={`/contacts?${ruleOf(addTag)}`} className={buttonClass()}>
             Show these contacts
           </Link>
         )}
@@ -79,71 +78,12 @@ export function ImportResult({ run }: { run: Ended }) {
   );
 }
 
-interface RejectedProps {
-  readonly run: Ended;
-  readonly rejected: number;
-  readonly errors: ImportReport['errors'];
-}
+const ruleOf = (tag: string): string => `segment_rule=${encodeURIComponent(tag)}`;
 
-function Rejected({ run, rejected, errors }: RejectedProps) {
-  const { file, type } = run;
-  const [reading, setReading] = useState(false);
-  const [unreadable, setUnreadable] = useState(false);
-  const download = async () => {
-    setReading(true);
-    try {
-      saveBlob(
-        await rejectedFile(file, type, errors),
-        `${file.name.replace(/\.[^.]*$/, '').slice(0, 100)}-rejected.csv`,
-      );
-      setUnreadable(false);
-    } catch {
-      setUnreadable(true);
-    }
-    setReading(false);
-  };
-  return (
-    <>
-      {rejected > errors.length && (
-        <p className="max-w-prose">
-          The API names the first {formatCount(errors.length)} of {formatCount(rejected)} rejected lines, and no more.
-          Mend these and import the file again to see the next ones: lines that went in are only updated.
-        </p>
-      )}
-      <Table label="Rejected lines">
-        <thead>
-          <tr>
-            <NumTh>Line</NumTh>
-            <Th>Code</Th>
-            <Th>Why</Th>
-          </tr>
-        </thead>
-        <tbody>
-          {errors.slice(0, SHOWN).map(({ line, code, detail }) => (
-            <tr key={`${line} ${code} ${detail}`}>
-              <NumTd className="w-20">{formatCount(line)}</NumTd>
-              <Td className="whitespace-nowrap">{code}</Td>
-              <Td className="min-w-48">
-                <Foreign text={detail} />
-              </Td>
-            </tr>
-          ))}
-        </tbody>
-      </Table>
-      <div className="flex flex-wrap items-center gap-3">
-        <Button kind="primary" busy={reading} onClick={() => void download()}>
-          Download rejected lines
-        </Button>
-        <span className="num text-sm text-soft">
-          CSV of {formatCount(errors.length)}: line, code, why, and the line itself
-          {errors.length > SHOWN && `; the first ${SHOWN} are above`}
-        </span>
-      </div>
-      {unreadable && (
-        <p role="alert" className="text-sm text-bad">
-          The file cannot be read any more: it was moved, changed or removed since it was sent.
-        </p>
-      )}
-    </>
-  );
-}
+/** A file may name a contact twice, and then updates it: only what is new was counted once each. */
+const writeTo = (imported: number, updated: number): string =>
+  updated > 0
+    ? 'Write to these contacts'
+    : imported === 1
+      ? 'Write to this contact'
+      : `Write to these ${formatCount(imported)}`;

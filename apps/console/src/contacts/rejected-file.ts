@@ -6,13 +6,22 @@ import { linesOfFile } from './lines-of-file.ts';
 const FORMULA = /^[=+\-@\t\r]/;
 const cell = (text: string): string => `"${(FORMULA.test(text) ? `'${text}` : text).replaceAll('"', '""')}"`;
 
-/** CSV of the rejected lines that the API has named: number, code, why, and the line itself, read again from the file. */
-export async function rejectedFile(file: File, type: FileType, errors: ImportReport['errors']): Promise<Blob> {
+/** Of the rejected lines that the API has named, read again from the file. */
+export function rejectedTexts(
+  file: File,
+  type: FileType,
+  errors: ImportReport['errors'],
+): Promise<ReadonlyMap<number, string>> {
   const numbers = new Map<number, boolean>();
   // What is malformed was rejected line by line; any other record was read to its end.
   for (const { line, code } of errors) numbers.set(line, type === 'text/csv' && code !== 'malformed_line');
   const wanted = [...numbers].map(([line, wholeRecord]) => ({ line, wholeRecord })).sort((a, b) => a.line - b.line);
-  const texts = await linesOfFile(file, wanted);
+  return linesOfFile(file, wanted);
+}
+
+/** CSV of the rejected lines that the API has named: number, code, why, and the line itself. */
+export async function rejectedFile(file: File, type: FileType, errors: ImportReport['errors']): Promise<Blob> {
+  const texts = await rejectedTexts(file, type, errors);
   const rows = errors.map(({ line, code, detail }) =>
     [String(line), code, detail, texts.get(line) ?? ''].map(cell).join(','),
   );

@@ -1,22 +1,12 @@
-import { useQuery } from '@tanstack/react-query';
 import { Link } from 'react-router';
-import { ask } from '../api/client.ts';
-import type { ContactView, Page, PreviewView } from '../api/types.ts';
+import type { PreviewView } from '../api/types.ts';
 import { formatCount } from '../format.ts';
 import { buttonClass, Field, Input } from '../ui/controls.tsx';
 import { Card } from '../ui/parts.tsx';
 import type { FormPart } from './form-part.ts';
+import { useSomeContacts } from './use-some-contacts.ts';
 
-const LOOKED_AT = 100;
 const MAX_TAGS = 12;
-
-/** Tags of a few contacts, to choose from: a rule wants them exactly as they are written. */
-const useSomeContacts = () =>
-  useQuery({
-    queryKey: ['contacts', 'some'],
-    queryFn: ({ signal }) => ask<Page<ContactView>>('/v1/contacts', { query: { limit: LOOKED_AT }, signal }),
-    refetchOnWindowFocus: 'always',
-  }).data?.data;
 
 const tagsOf = (rule: string): string[] =>
   rule

@@ -3,6 +3,7 @@ import { formatRate } from '../format.ts';
 import { Field, Input, Select } from '../ui/controls.tsx';
 import { Card } from '../ui/parts.tsx';
 import type { FormPart } from './form-part.ts';
+import { SIMULATED_NOTE } from './simulated-note.ts';
 import type { ProviderView } from './use-providers.ts';
 
 /** An option takes text only: no element that could keep a name's direction to itself. */
@@ -33,7 +34,11 @@ export function CampaignPart({ fields, errors, change, providers, isNew }: Campa
           )}
         </Field>
         <div className="grid gap-4 sm:grid-cols-2">
-          <Field label="Channel" error={errors.channel}>
+          <Field
+            label="Channel"
+            error={errors.channel}
+            hint={fields.channel === 'simulated' ? SIMULATED_NOTE : undefined}
+          >
             {(ids) => (
               <Select
                 {...ids}

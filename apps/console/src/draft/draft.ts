@@ -13,7 +13,15 @@ import {
   NO_FIELDS,
 } from './fields.ts';
 import { isHalted, type Saving, savingAfter, waitAfter } from './saving.ts';
-import { type Creation, differing, isWorthKeeping, TAB_STORE, type UnsavedStore } from './unsaved.ts';
+import {
+  type Creation,
+  differing,
+  isWorthKeeping,
+  type LinkedRule,
+  leftOfNew,
+  TAB_STORE,
+  type UnsavedStore,
+} from './unsaved.ts';
 
 const REST_MS = 600;
 const AGAIN_MS = 3_000;
@@ -40,6 +48,8 @@ export interface Draft {
   /** The page is left: what is not saved yet is saved, or kept for the next visit. */
   leave(): void;
   change(part: Partial<DraftFields>): void;
+  /** Something here is neither saved nor kept for the next visit: the browser has refused to. */
+  isAtRisk(): boolean;
   /** The form as it would be had nothing been restored. */
   dropRestored(): void;
   /** Saves what is not saved yet. The campaign, or undefined where it could not be saved as it stands. */
@@ -57,6 +67,8 @@ export interface Draft {
 interface DraftOptions {
   readonly api?: DraftApi;
   readonly store?: UnsavedStore;
+  /** Of a new draft; by itself nothing that has to be kept. */
+  readonly link?: LinkedRule | undefined;
   readonly restMs?: number;
   readonly againMs?: number;
 }
@@ -71,11 +83,11 @@ const isWhatWasSent = (theirs: DraftFields, sent: DraftFields) =>
 
 /** A draft that saves itself a moment after it was changed: one request at a time, and never over somebody else's. */
 export function openDraft(kept: Kept | undefined, options: DraftOptions = {}): Draft {
-  const { api = DRAFT_API, store = TAB_STORE, restMs = REST_MS, againMs = AGAIN_MS } = options;
+  const { api = DRAFT_API, store = TAB_STORE, link, restMs = REST_MS, againMs = AGAIN_MS } = options;
   const listeners = new Set<() => void>();
-  const base = kept ? fieldsOf(kept.value) : NO_FIELDS;
+  const base = kept ? fieldsOf(kept.value) : { ...NO_FIELDS, segment_rule: link?.rule ?? '' };
   const left = store.read(kept?.value.campaign_id);
-  const restored = differing(base, left?.fields ?? {});
+  const restored = differing(base, kept ? (left?.fields ?? {}) : leftOfNew(left, link));
   const names = Object.keys(restored) as FieldName[];
   const isRestored = names.length > 0;
   let state: DraftState = {
@@ -97,6 +109,9 @@ export function openDraft(kept: Kept | undefined, options: DraftOptions = {}): D
   let notBefore = 0;
   let running: Promise<void> | undefined;
   let isStopped = false;
+  /** Changed since it was opened: what is saved now is no longer just what was restored. */
+  let isTouched = false;
+  let isAtRisk = false;
 
   const set = (part: Partial<DraftState>) => {
     state = { ...state, ...part };
@@ -119,10 +134,16 @@ export function openDraft(kept: Kept | undefined, options: DraftOptions = {}): D
   /** For the next visit, should this one end here. */
   const remember = () => {
     if (isStopped) return;
-    const below = saved ?? NO_FIELDS;
-    const fields = differing(below, state.fields);
-    const isUnsaved = saved ? Object.keys(fields).length > 0 : isWorthKeeping(fields);
-    store.write(idOf(), isUnsaved ? { fields, over: differing(state.fields, below), creating } : undefined);
+    const below = saved ?? base;
+    const typed = differing(below, state.fields);
+    const isUnsaved = saved ? Object.keys(typed).length > 0 : isWorthKeeping(typed);
+    // Of a new draft also what a link has filled: the next visit may come without it.
+    const fields = saved ? typed : differing(NO_FIELDS, state.fields);
+    const isKept = store.write(
+      idOf(),
+      isUnsaved ? { fields, over: differing(state.fields, below), creating } : undefined,
+    );
+    isAtRisk = isUnsaved && isKept === false;
   };
   const superseded = () => {
     isStopped = true;
@@ -205,7 +226,7 @@ export function openDraft(kept: Kept | undefined, options: DraftOptions = {}): D
       if (!isDirty()) {
         saved = state.fields;
         remember();
-        return tell({ kind: 'saved' });
+        return set({ saving: { kind: 'saved' }, isRestored: state.isRestored && !isTouched });
       }
       tell({ kind: 'saving' });
       const sent = (!state.campaign && creating?.fields) || state.fields;
@@ -229,6 +250,7 @@ export function openDraft(kept: Kept | undefined, options: DraftOptions = {}): D
   }
 
   function change(part: Partial<DraftFields>): void {
+    isTouched = true;
     set({ fields: { ...state.fields, ...part } });
     remember();
     if (isStopped || isHalted(state.saving)) return;
@@ -271,6 +293,7 @@ export function openDraft(kept: Kept | undefined, options: DraftOptions = {}): D
       if (kind === 'saved') release(idOf());
     },
     change,
+    isAtRisk: () => isAtRisk && !isStopped,
     dropRestored() {
       change(Object.fromEntries(names.map((name) => [name, base[name]])));
       set({ isRestored: false });

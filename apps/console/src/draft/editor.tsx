@@ -122,14 +122,11 @@ function useOwnAddress(id: string | undefined, session: string): void {
   }, [id, pathname, session, navigate, cache]);
 }
 
-/** Whoever leaves loses nothing: it is saved, or kept for the next visit; before the tab is closed the browser asks. */
+/** Whoever leaves loses nothing: it is saved, or kept for the next visit. Where the tab cannot keep it, the browser asks. */
 function useLeaving(draft: Draft): void {
   useEffect(() => {
     const ask = (event: BeforeUnloadEvent) => {
-      const { saving, fields } = draft.get();
-      const isKept = saving.kind === 'saved' || saving.kind === 'gone' || saving.kind === 'not_draft';
-      if (isKept || (saving.kind === 'incomplete' && fields.name === '' && fields.template === '')) return;
-      event.preventDefault();
+      if (draft.isAtRisk()) event.preventDefault();
     };
     draft.attach();
     addEventListener('beforeunload', ask);

@@ -3,6 +3,7 @@ import type { PreviewView } from '../api/types.ts';
 import { formatCount } from '../format.ts';
 import { MessageBody } from '../ui/message-body.tsx';
 import { Card, Foreign, ForeignLine } from '../ui/parts.tsx';
+import { KnownVariables } from './known-variables.tsx';
 
 type Sample = PreviewView['sample'][number];
 
@@ -37,6 +38,7 @@ export function PreviewPart({ preview, contentType, absent, isOld }: PreviewPart
               ? 'None of these messages can'
               : `${broken} of these ${sample.length} messages cannot`}{' '}
             be made as the template stands. A default helps: <code>{"{{ name | default: 'there' }}"}</code>
+            {sample.some(({ error }) => error?.reason === 'missing_variable') && <KnownVariables />}
           </>
         )}
       </p>

@@ -10,7 +10,9 @@ import { Button } from '../ui/controls.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 import { Foreign, Time } from '../ui/parts.tsx';
 import { Failure } from '../ui/states.tsx';
+import { BrokenSample, isAllBroken } from './broken-sample.tsx';
 import type { Draft } from './draft.ts';
+import { SIMULATED_NOTE } from './simulated-note.ts';
 import { askPreview } from './use-draft-preview.ts';
 
 interface Question {
@@ -62,14 +64,15 @@ export function SendControl({ draft, disabled, isSaved, onAsking }: SendControlP
     onSuccess: (_, { campaign }) => {
       draft.stop();
       void cache.invalidateQueries({ queryKey: ['campaigns'] });
-      void navigate(`/campaigns/${campaign.campaign_id}`);
+      // Going back must not lead to a draft that is none any more.
+      void navigate(`/campaigns/${campaign.campaign_id}`, { replace: true });
     },
     onError: (error, { campaign }) => {
       if (!(error instanceof ApiProblem)) return;
       // A refusal is an answer: the next press is another send. Without one it may have been sent.
       if (error.status < 500) key.current = newIdempotencyKey();
       // Somebody else has sent it.
-      if (error.code === 'illegal_transition') void navigate(`/campaigns/${campaign.campaign_id}`);
+      if (error.code === 'illegal_transition') void navigate(`/campaigns/${campaign.campaign_id}`, { replace: true });
       if (error.code === 'version_mismatch') count.mutate(true);
     },
   });
@@ -106,14 +109,14 @@ export function SendControl({ draft, disabled, isSaved, onAsking }: SendControlP
                 Not yet
               </Button>
               <Button
-                kind="primary"
+                kind={isAllBroken(question.preview) ? 'danger' : 'primary'}
                 busy={start.isPending || count.isPending}
                 onClick={() => {
                   count.reset();
                   start.mutate(question);
                 }}
               >
-                Send to {recipients(question.preview.total)}
+                {isAllBroken(question.preview) ? 'Send anyway to' : 'Send to'} {recipients(question.preview.total)}
               </Button>
             </>
           )
@@ -128,13 +131,13 @@ export function SendControl({ draft, disabled, isSaved, onAsking }: SendControlP
         {question && <Summary {...question} />}
         {start.error && !isRecounted && <Failure error={start.error} />}
         {isOpen && count.error && <Failure error={count.error} />}
+        {question && <BrokenSample preview={question.preview} />}
       </Dialog>
     </>
   );
 }
 
 function Summary({ campaign, preview }: Pick<Question, 'campaign' | 'preview'>) {
-  const broken = preview.sample.filter(({ error }) => error).length;
   const facts = [
     ['Campaign', <Foreign key="name" text={campaign.name} />],
     ['Audience', <Foreign key="audience" text={preview.explanation ?? (campaign.segment_rule || 'everyone')} />],
@@ -167,11 +170,7 @@ function Summary({ campaign, preview }: Pick<Question, 'campaign' | 'preview'>) 
           </div>
         ))}
       </dl>
-      {broken > 0 && (
-        <p className="text-sm text-bad">
-          {broken} of the first {preview.sample.length} messages cannot be made; such messages are given up, not sent.
-        </p>
-      )}
+      {campaign.channel === 'simulated' && <p className="text-sm">{SIMULATED_NOTE}</p>}
       <p className="text-sm text-soft">From here on it cannot be changed. It can be paused and cancelled.</p>
     </>
   );

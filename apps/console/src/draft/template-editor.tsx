@@ -1,6 +1,8 @@
-import { useRef } from 'react';
+import { type FocusEvent, useRef } from 'react';
 import { Button, Field, Textarea } from '../ui/controls.tsx';
 import type { TemplateError } from './field-errors.ts';
+import { InsertChips } from './insert-chips.tsx';
+import { insertText } from './insert-text.ts';
 
 const PLACEHOLDER = 'Hi {{name}},\n\nyour order is on its way.';
 const EXAMPLE = "Hi {{ name | default: 'there' }},\n\nthank you for being with us.\n";
@@ -15,14 +17,26 @@ interface TemplateEditorProps {
 }
 
 export function TemplateEditor({ value, error, at, onChange }: TemplateEditorProps) {
-  const area = useRef<HTMLTextAreaElement>(null);
+  const box = useRef<HTMLDivElement>(null);
+  const entered = useRef<HTMLTextAreaElement>(null);
   const lines = value.split('\n');
   const isNumbered = lines.length <= MAX_NUMBERED.lines && value.length <= MAX_NUMBERED.characters;
 
   const show = ({ line, column }: TemplateError) => {
     const offset = lines.slice(0, line - 1).reduce((sum, text) => sum + text.length + 1, 0) + column - 1;
-    area.current?.focus();
-    area.current?.setSelectionRange(offset, offset + 1);
+    const area = box.current?.querySelector('textarea');
+    area?.focus();
+    area?.setSelectionRange(offset, offset + 1);
+  };
+  const insert = (code: string) => {
+    const area = box.current?.querySelector('textarea');
+    if (!area) return;
+    // Until somebody has been in it, its cursor stands where nobody has put it.
+    if (entered.current !== area) area.setSelectionRange(area.value.length, area.value.length);
+    insertText(area, code, onChange);
+  };
+  const enter = (event: FocusEvent<HTMLTextAreaElement>) => {
+    entered.current = event.currentTarget;
   };
   return (
     <Field
@@ -48,25 +62,32 @@ export function TemplateEditor({ value, error, at, onChange }: TemplateEditorPro
       }
     >
       {(ids) => (
-        <>
+        <div ref={box} className="flex flex-col gap-1">
           {isNumbered ? (
             <div className="max-h-[28rem] overflow-y-auto rounded-md border border-line bg-panel font-mono text-sm leading-6 focus-within:outline-2 focus-within:outline-accent has-aria-invalid:border-bad">
               <div className="relative min-h-40">
                 <Numbers lines={lines} at={at} />
                 <textarea
                   {...ids}
-                  ref={area}
                   dir="auto"
                   value={value}
                   placeholder={PLACEHOLDER}
+                  onFocus={enter}
                   onChange={(event) => onChange(event.target.value)}
                   className="absolute inset-y-0 start-10 end-0 resize-none overflow-hidden bg-transparent px-3 py-1.5 whitespace-pre-wrap text-ink outline-none wrap-anywhere placeholder:text-soft"
                 />
               </div>
             </div>
           ) : (
-            <Textarea {...ids} rows={16} value={value} onChange={(event) => onChange(event.target.value)} />
+            <Textarea
+              {...ids}
+              rows={16}
+              value={value}
+              onFocus={enter}
+              onChange={(event) => onChange(event.target.value)}
+            />
           )}
+          <InsertChips onInsert={insert} />
           {value === '' && (
             <div>
               <Button kind="quiet" className="-ms-3" onClick={() => onChange(EXAMPLE)}>
@@ -74,7 +95,7 @@ export function TemplateEditor({ value, error, at, onChange }: TemplateEditorPro
               </Button>
             </div>
           )}
-        </>
+        </div>
       )}
     </Field>
   );

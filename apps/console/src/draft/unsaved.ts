@@ -17,8 +17,8 @@ export interface Unsaved {
 /** Undefined stands for the draft that has no id yet. */
 export interface UnsavedStore {
   read(id: string | undefined): Unsaved | undefined;
-  /** Undefined: there is nothing unsaved. */
-  write(id: string | undefined, unsaved: Unsaved | undefined): void;
+  /** Undefined: there is nothing unsaved. False where it could not be kept. */
+  write(id: string | undefined, unsaved: Unsaved | undefined): boolean | undefined;
 }
 
 const nameOf = (id: string | undefined) => `volley.unsaved.${id ?? 'new'}`;
@@ -50,8 +50,10 @@ export const TAB_STORE: UnsavedStore = {
     try {
       if (unsaved) sessionStorage.setItem(nameOf(id), JSON.stringify(unsaved));
       else sessionStorage.removeItem(nameOf(id));
+      return true;
     } catch {
       // The browser keeps no more: closing the tab asks before anything is lost.
+      return false;
     }
   },
 };
@@ -65,3 +67,18 @@ export const isWorthKeeping = (fields: Partial<DraftFields>): boolean =>
   Object.entries(fields).some(
     ([name, value]) => !['channel', 'provider', 'content_type'].includes(name) && value !== '',
   );
+
+/** Whom a new draft is for, as the link to it says. */
+export interface LinkedRule {
+  readonly rule: string;
+  /** It was followed just now; otherwise the page was loaded again, or come back to. */
+  readonly isFresh: boolean;
+}
+
+/** A new form as it was left. A link wins over the rule in it, other than one that was typed over this very link. */
+export function leftOfNew(left: Unsaved | undefined, link: LinkedRule | undefined): Partial<DraftFields> {
+  if (!left) return {};
+  const fields = { ...NO_FIELDS, ...left.fields };
+  const isTypedOverIt = link !== undefined && !link.isFresh && left.over.segment_rule === link.rule;
+  return link === undefined || isTypedOverIt ? fields : { ...fields, segment_rule: link.rule };
+}

@@ -14,12 +14,20 @@ interface MessageRowProps {
   readonly rowIndex: number;
   readonly message: MessageView | undefined;
   readonly isSelected: boolean;
+  /** false: none of the list can be, and on a narrow screen the column would be room lost. */
+  readonly canSelect: boolean;
   onSelect(messageId: string, isSelected: boolean): void;
 }
 
 export const canBeSentAgain = ({ status }: MessageView): boolean => status === 'failed' || status === 'dead';
 
-export const MessageRow = memo(function MessageRow({ rowIndex, message, isSelected, onSelect }: MessageRowProps) {
+export const MessageRow = memo(function MessageRow({
+  rowIndex,
+  message,
+  isSelected,
+  canSelect,
+  onSelect,
+}: MessageRowProps) {
   return (
     <tr
       aria-rowindex={rowIndex}
@@ -27,7 +35,7 @@ export const MessageRow = memo(function MessageRow({ rowIndex, message, isSelect
       className={`hover:bg-raised ${isSelected ? 'bg-raised' : ''}`}
       style={{ height: ROW_PX }}
     >
-      <td className={CELL}>
+      <td className={`${CELL} ${canSelect ? '' : 'max-sm:hidden'}`}>
         {message && canBeSentAgain(message) && (
           <input
             type="checkbox"

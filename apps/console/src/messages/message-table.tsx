@@ -38,6 +38,8 @@ interface MessageTableProps {
   /** Of the whole list, where that is known before its end is read. */
   readonly total: number | undefined;
   readonly isLive: boolean;
+  /** Whether any of them may be sent again. */
+  readonly canSelect: boolean;
   readonly selected: ReadonlySet<string>;
   onSelect(messageId: string, isSelected: boolean): void;
   onKnown(known: Known | undefined): void;
@@ -46,7 +48,7 @@ interface MessageTableProps {
 
 /** Rows that are in sight, in a table that says which of how many they are. Mounted anew for other filters. */
 export function MessageTable(props: MessageTableProps) {
-  const { campaignId, filters, total, isLive, selected, onSelect, onKnown, whenEmpty } = props;
+  const { campaignId, filters, total, isLive, canSelect, selected, onSelect, onKnown, whenEmpty } = props;
   const box = useRef<HTMLElement>(null);
   const [base, setBase] = useState(0);
   const [patience, setPatience] = useState(EMPTY_PAGES);
@@ -121,7 +123,7 @@ export function MessageTable(props: MessageTableProps) {
         <caption className="sr-only">Messages</caption>
         <thead>
           <tr aria-rowindex={1}>
-            <th scope="col" className={`${HEAD} w-10`}>
+            <th scope="col" className={`${HEAD} w-10 ${canSelect ? '' : 'max-sm:hidden'}`}>
               <span className="sr-only">Select</span>
             </th>
             {HEADS.map(({ name, width }) => (
@@ -141,6 +143,7 @@ export function MessageTable(props: MessageTableProps) {
                 rowIndex={base + index + 2}
                 message={message}
                 isSelected={message !== undefined && selected.has(message.message_id)}
+                canSelect={canSelect}
                 onSelect={onSelect}
               />
             );

@@ -89,9 +89,9 @@ function CampaignRun({ campaign, run }: { campaign: CampaignView; run: Run }) {
       />
       <div className="grid gap-5 lg:grid-cols-2">
         {wasUnderWay && <LiveRate trail={trail} underWay={underWay} isLive={live.liveness === 'live'} />}
-        <OutcomesChart query={series} />
-        <LatencyChart query={series} />
-        <LatencyHistogram query={histogram} className={wasUnderWay ? '' : 'lg:col-span-2'} />
+        <OutcomesChart query={series} stats={live.stats} />
+        <LatencyChart query={series} stats={live.stats} />
+        <LatencyHistogram query={histogram} stats={live.stats} className={wasUnderWay ? '' : 'lg:col-span-2'} />
       </div>
       <FailuresCard
         campaign={campaign}

@@ -76,6 +76,11 @@ export function MessagesPage() {
   const kind = filters.status === 'failed' || filters.status === 'dead' ? filters.status : undefined;
   // What leaves a filter moves all rows after it: only a list without one is renewed by itself.
   const isFiltered = Object.values(filters).some((value) => value !== '');
+  // As long as nobody knows better there may be some.
+  const canSelect =
+    filters.status === ''
+      ? stats.data === undefined || selected.size > 0 || stats.data.failed + stats.data.dead > 0
+      : kind !== undefined;
   const isLive = isRunning && filters.status === '' && filters.reason === '';
 
   if (campaign.error && !campaign.data) {
@@ -155,6 +160,7 @@ export function MessagesPage() {
         filters={filters}
         total={isFiltered ? undefined : stats.data?.total}
         isLive={isLive}
+        canSelect={canSelect}
         selected={selected}
         onSelect={select}
         onKnown={setKnown}

@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
-import { Navigate, useLocation, useParams } from 'react-router';
+import { Navigate, useLocation, useNavigationType, useParams, useSearchParams } from 'react-router';
 import type { CampaignView } from '../api/types.ts';
 import { openDraft } from '../draft/draft.ts';
 import { loadDraft } from '../draft/draft-api.ts';
@@ -22,7 +22,12 @@ function DraftPage({ id, session }: { id: string | undefined; session: string })
 }
 
 function NewDraft({ session }: { session: string }) {
-  const [draft] = useState(() => openDraft(undefined));
+  const [search] = useSearchParams();
+  const navigationType = useNavigationType();
+  const [draft] = useState(() => {
+    const rule = search.get('segment_rule')?.trim();
+    return openDraft(undefined, { link: rule ? { rule, isFresh: navigationType !== 'POP' } : undefined });
+  });
   return <Editor draft={draft} session={session} isNew />;
 }
 

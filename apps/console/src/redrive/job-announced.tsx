@@ -1,5 +1,5 @@
 import type { RedriveView } from '../api/types.ts';
-import { movedText } from './job-progress.tsx';
+import { doneText } from './job-progress.tsx';
 import { countText } from './selection.ts';
 
 /** For those who hear it: that it has begun and what came of it, not each count between. Mounted before it begins. */
@@ -8,6 +8,6 @@ export const JobAnnounced = ({ job }: { job: RedriveView | undefined }) => (
     {job &&
       (job.status === 'running'
         ? `${job.action === 'redrive' ? 'Sending again has' : 'Purging has'} begun: ${countText(job)}`
-        : movedText(job))}
+        : doneText(job))}
   </p>
 );

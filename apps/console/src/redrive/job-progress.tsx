@@ -35,10 +35,23 @@ export function JobBar({ job }: { job: RedriveView }) {
 }
 
 /** What came of a job so far, in one sentence. */
-export function movedText(job: RedriveView): string {
+function movedText(job: RedriveView): string {
   const moved = job.action === 'redrive' ? job.redriven : job.purged;
   const what = job.action === 'redrive' ? 'on their way again' : 'taken out of the list';
   return `${formatCount(moved)} of ${countText(job)} ${what}${job.status === 'cancelled' ? ', then stopped' : ''}`;
+}
+
+/** The same, once it is done: also that being on the way is not having arrived, and where that is seen. */
+export function doneText(job: RedriveView): string {
+  if (job.status !== 'done') return movedText(job);
+  const moved = job.action === 'redrive' ? job.redriven : job.purged;
+  const isAll = moved === job.matched && !job.matched_at_least;
+  const count = isAll ? formatCount(moved) : `${formatCount(moved)} of ${countText(job)}`;
+  if (job.action === 'purge') return `Done: ${count} taken out of the list.`;
+  if (moved === 0) return `Done: ${count} on their way again.`;
+  const [are, them] = moved === 1 ? ['is on its', 'it'] : ['are on their', 'them'];
+  const where = job.filter.campaign_id ? "the campaign's page" : 'the pages of their campaigns';
+  return `Done: ${count} ${are} way again; what becomes of ${them} stands on ${where}.`;
 }
 
 export const JobText = ({ job }: { job: RedriveView }) => <span className="num">{movedText(job)}</span>;

@@ -6,7 +6,7 @@ import { Dialog } from '../ui/dialog.tsx';
 import { Failure, Loading } from '../ui/states.tsx';
 import { CountByReason } from './count-by-reason.tsx';
 import { JobAnnounced } from './job-announced.tsx';
-import { JobBar, JobLeft, JobText } from './job-progress.tsx';
+import { doneText, JobBar, JobLeft } from './job-progress.tsx';
 import { type Action, countSelected, countText, jobKey, type Selection, start, tellChanged } from './selection.ts';
 import { useJob } from './use-job.ts';
 
@@ -102,9 +102,7 @@ export function LettersDialog({ action, selection, open, onClose, onStarted }: L
       <JobAnnounced job={job} />
       {job ? (
         <div className="flex flex-col gap-3">
-          <p className="font-medium">
-            <JobText job={job} />
-          </p>
+          <p className="num font-medium">{doneText(job)}</p>
           <JobBar job={job} />
           <JobLeft job={job} />
           <p className="text-sm text-soft">

@@ -1,4 +1,5 @@
 import { useEffect, useRef, useState } from 'react';
+import { useTheme } from './theme.ts';
 
 /** The frame says its height itself: not believed beyond this; there it scrolls. */
 const MAX_PX = 480;
@@ -13,12 +14,13 @@ interface MessageBodyProps {
 
 /**
  * The text of a message, in a frame without an origin: what somebody else wrote can reach nothing of this page. It is
- * handed over when the frame says that it listens, and again when it changes.
+ * handed over when the frame says that it listens, and again when it or the theme changes.
  */
 export function MessageBody({ contentType, body, label }: MessageBodyProps) {
   const frame = useRef<HTMLIFrameElement>(null);
   const isReady = useRef(false);
-  const shown = useRef({ contentType, body });
+  const theme = useTheme();
+  const shown = useRef({ contentType, body, theme });
   const [height, setHeight] = useState(MIN_PX);
 
   useEffect(() => {
@@ -39,9 +41,9 @@ export function MessageBody({ contentType, body, label }: MessageBodyProps) {
   }, []);
 
   useEffect(() => {
-    shown.current = { contentType, body };
+    shown.current = { contentType, body, theme };
     if (isReady.current) frame.current?.contentWindow?.postMessage(shown.current, '*');
-  }, [contentType, body]);
+  }, [contentType, body, theme]);
 
   return (
     <iframe
@@ -50,8 +52,14 @@ export function MessageBody({ contentType, body, label }: MessageBodyProps) {
       sandbox="allow-scripts"
       title={label}
       style={{ height }}
-      // White also in the dark: mails are written for white paper.
-      className="block w-full rounded-md border border-line bg-white scheme-light"
+      // White also in the dark where it is HTML: such mails are designed for white paper.
+      className={`block w-full rounded-md border border-line ${
+        contentType === 'text/html'
+          ? 'bg-white scheme-light'
+          : theme === 'dark'
+            ? 'bg-panel scheme-dark'
+            : 'bg-panel scheme-light'
+      }`}
     />
   );
 }
