@@ -10,7 +10,7 @@ const KNOWN_PLACES = [
   '/usr/bin/google-chrome-stable',
 ];
 /** Where Chromium is on this machine; undefined: nowhere. `VOLLEY_TEST_CHROMIUM` names another. */
-export const CHROMIUM = process.env.VOLLEY_TEST_CHROMIUM ?? KNOWN_PLACES.find((place) => existsSync(place));
+export const CHROMIUM = process.env.VOLLEY_TEST_CHROMIUM || KNOWN_PLACES.find((place) => existsSync(place));
 export const WITHOUT_CHROMIUM =
   'the console in a browser: there is no Chromium here; `apt-get install chromium`, or name one in VOLLEY_TEST_CHROMIUM';
 
