@@ -119,9 +119,14 @@ inBrowser(
     t.is((await p.api.stats(id)).failed, 3);
 
     // From 1 % permanent failures to those and only those sent again: two clicks.
+    const failed = hooks.entries.filter((entry) => entry.recipient.includes('.nobody'));
+    // Somebody else's failure, which is none of theirs.
+    await p.api.importContacts([{ email: 'other.nobody@example.org', tags: ['other'] }]);
+    const other = await p.api.create({ segment_rule: 'other', channel: 'webhook', template: 'x' });
+    await p.api.send(other);
+    await p.api.untilEnded(other);
     hooks.setMood({});
     const calls = hooks.entries.length;
-    const failed = hooks.entries.filter((entry) => entry.recipient.includes('.nobody'));
     await page
       .getByRole('region', { name: 'Messages that did not go out' })
       .getByRole('button', { name: 'Send again to 3' })
@@ -135,6 +140,7 @@ inBrowser(
       [...new Set(failed.map((entry) => entry.messageId))].toSorted(),
     );
     t.true(again.every((entry) => entry.recipient.includes('.nobody')));
+    t.like(await p.api.stats(other), { failed: 1, sent: 0 });
 
     // The message says what happened to it, and what it said.
     await page.keyboard.press('Escape');

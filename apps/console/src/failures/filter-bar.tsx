@@ -1,6 +1,6 @@
 import { useCallback } from 'react';
 import { Button, Field, Select } from '../ui/controls.tsx';
-import { labelOfReason, REASON_CODES } from '../ui/reason.tsx';
+import { ReasonSelect } from '../ui/reason-select.tsx';
 import { SettledInput } from '../ui/settled-input.tsx';
 import type { LetterFilters } from './filters.ts';
 
@@ -42,18 +42,7 @@ export function FilterBar({ filters, isFiltered, campaigns, onChange }: FilterBa
           </Select>
         )}
       </Field>
-      <Field label="Reason">
-        {(ids) => (
-          <Select {...ids} value={filters.reason} onChange={(event) => onChange({ reason: event.target.value })}>
-            <option value="">Any</option>
-            {[...new Set([...REASON_CODES, ...(filters.reason ? [filters.reason] : [])])].map((code) => (
-              <option key={code} value={code}>
-                {labelOfReason(code)}
-              </option>
-            ))}
-          </Select>
-        )}
-      </Field>
+      <ReasonSelect value={filters.reason} onChange={(reason) => onChange({ reason })} />
       <SettledInput
         label="Recipient"
         placeholder="whole address"

@@ -5,6 +5,8 @@ import { countSelected } from '../redrive/selection.ts';
 import { type LetterFilters, selectionOf } from './filters.ts';
 
 const LOOK_MS = 10_000;
+const MANY = 10_000;
+const MANY_LOOK_MS = 60_000;
 
 export type ReasonRow = DeadLetterCountView['reasons'][number] & {
   /** One of them, to look at. */
@@ -17,7 +19,8 @@ export function useReasons(filters: LetterFilters) {
     queryKey: ['dlq', 'count', filters],
     queryFn: ({ signal }) => countSelected('redrive', selectionOf(filters), signal),
     placeholderData: keepPreviousData,
-    refetchInterval: LOOK_MS,
+    // Counting looks at each letter.
+    refetchInterval: ({ state: { data } }) => ((data?.matched ?? 0) > MANY ? MANY_LOOK_MS : LOOK_MS),
   });
   const found = count.data?.reasons ?? [];
   const newest = useQueries({

@@ -3,7 +3,7 @@ import type { StatsView } from '../api/types.ts';
 import { formatCount } from '../format.ts';
 import { STATES } from '../states.ts';
 import { Button, Field, Select } from '../ui/controls.tsx';
-import { labelOfReason, REASON_CODES } from '../ui/reason.tsx';
+import { ReasonSelect } from '../ui/reason-select.tsx';
 import { SettledInput } from '../ui/settled-input.tsx';
 import type { MessageFilters as Filters } from './use-message-list.ts';
 
@@ -40,18 +40,7 @@ export function MessageFilters({ filters, stats, onChange }: MessageFiltersProps
         value={filters.recipient}
         onSettled={settled}
       />
-      <Field label="Reason">
-        {(ids) => (
-          <Select {...ids} value={filters.reason} onChange={(event) => onChange({ reason: event.target.value })}>
-            <option value="">Any</option>
-            {[...new Set([...REASON_CODES, ...(filters.reason ? [filters.reason] : [])])].map((code) => (
-              <option key={code} value={code}>
-                {labelOfReason(code)}
-              </option>
-            ))}
-          </Select>
-        )}
-      </Field>
+      <ReasonSelect value={filters.reason} onChange={(reason) => onChange({ reason })} />
       <Button
         className="max-sm:order-last"
         disabled={!isFiltered}

@@ -1,19 +1,20 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useCallback, useState } from 'react';
-import { Link, useParams, useSearchParams } from 'react-router';
+import { Link, useParams } from 'react-router';
 import { ask } from '../api/client.ts';
 import type { CampaignView, Known, StatsView } from '../api/types.ts';
 import { formatCount } from '../format.ts';
 import { MessageFilters } from '../messages/message-filters.tsx';
 import { MessageTable } from '../messages/message-table.tsx';
-import type { MessageFilters as Filters } from '../messages/use-message-list.ts';
 import { RedriveButton } from '../redrive/redrive-button.tsx';
 import { isUnderWay } from '../states.ts';
 import { Button } from '../ui/controls.tsx';
 import { Freshness } from '../ui/freshness.tsx';
 import { ForeignLine, Page, StatusBadge } from '../ui/parts.tsx';
 import { Empty, Failure } from '../ui/states.tsx';
+import { useFilters } from '../ui/use-filters.ts';
 
+const FILTERS = ['status', 'recipient', 'reason'] as const;
 /** As many as one redrive may name. */
 const MAX_SELECTED = 1_000;
 const LOOK_MS = 2_000;
@@ -21,24 +22,7 @@ const LOOK_MS = 2_000;
 export function MessagesPage() {
   const { id = '' } = useParams();
   const cache = useQueryClient();
-  const [search, setSearch] = useSearchParams();
-  const filters: Filters = {
-    status: search.get('status') ?? '',
-    recipient: search.get('recipient') ?? '',
-    reason: search.get('reason') ?? '',
-  };
-  const change = useCallback(
-    (part: Partial<Filters>) =>
-      setSearch(
-        (before) => {
-          const after = new URLSearchParams(before);
-          for (const [name, value] of Object.entries(part)) value ? after.set(name, value) : after.delete(name);
-          return after;
-        },
-        { replace: true },
-      ),
-    [setSearch],
-  );
+  const { filters, change } = useFilters(FILTERS);
 
   const path = `/v1/campaigns/${encodeURIComponent(id)}`;
   const campaign = useQuery({

@@ -29,6 +29,10 @@ const WORDS = {
   },
 } as const;
 
+/** Ten seconds of them. */
+const FIRST_COUNTS = 5;
+const SOON_COUNTED = 10_000;
+
 interface LettersDialogProps {
   readonly action: Action;
   readonly selection: Selection;
@@ -54,8 +58,10 @@ export function LettersDialog({ action, selection, open, onClose, onStarted }: L
     enabled: open && jobId === undefined,
     gcTime: 0,
     staleTime: Number.POSITIVE_INFINITY,
-    // What failed in the last seconds is not in the list yet: it comes while one reads.
-    refetchInterval: jobId === undefined ? 2_000 : false,
+    // What failed in the last seconds is not in the list yet: it comes while one reads. A long list is counted letter by
+    // letter, and a few more make no difference to it.
+    refetchInterval: ({ state: { data, dataUpdateCount } }) =>
+      dataUpdateCount < FIRST_COUNTS && (data?.matched ?? 0) <= SOON_COUNTED ? 2_000 : false,
     refetchOnWindowFocus: false,
   });
   // A second click before the first is answered must not start a second one.

@@ -79,19 +79,20 @@ test('fields without a fault become headers in parts', (t) => {
 
 test('a control character in any field is header_injection', (t) => {
   const names = Object.keys(fields) as (keyof MailFields)[];
-  fc.assert(
-    fc.property(
-      fc.constantFrom(...names),
-      fc.constantFrom('\r\n', '\r', '\n', '\u0000', '\u0085', '\u2028', '\t', '\u007f'),
-      fc.string(),
-      fc.string(),
-      (name, control, before, after) => {
-        const checked = mailHeadersOf({ ...fields, [name]: before + control + after });
-        return !checked.ok && checked.reason === 'header_injection';
-      },
+  t.notThrows(() =>
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...names),
+        fc.constantFrom('\r\n', '\r', '\n', '\u0000', '\u0085', '\u2028', '\t', '\u007f'),
+        fc.string(),
+        fc.string(),
+        (name, control, before, after) => {
+          const checked = mailHeadersOf({ ...fields, [name]: before + control + after });
+          return !checked.ok && checked.reason === 'header_injection';
+        },
+      ),
     ),
   );
-  t.pass();
 });
 
 test('a list of recipients is invalid_recipient, a bad sender is not the recipient’s fault', (t) => {
