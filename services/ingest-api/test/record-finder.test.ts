@@ -115,3 +115,31 @@ test('who has gone away is not looked for, and a log that is away is an outage',
   w.broker.setAvailable(true);
   t.is(offsetOf(await w.find(w.at(9))), 9);
 });
+
+test('a log that goes away in the middle of a read is an outage, and the message is not said to be absent', async (t) => {
+  const { client } = await createTestLog();
+  const producer = await client.producer({ clientId: 'p' });
+  const record = { topic: topics.messages.bulk, partition: 1, key: CAMPAIGN, value: Buffer.alloc(100) };
+  await producer.send([{ ...record, headers: { [HEADERS.messageId]: idOf(0) } }]);
+  let passedMs = 0;
+  const breaking: typeof client = {
+    ...client,
+    async readRanges(options) {
+      await client.readRanges(options);
+      throw new StreamUnavailable('the broker has gone');
+    },
+  };
+  const find = createRecordFinder({ client: breaking, topics, monotonicMs: () => passedMs });
+  const wanted = { messageId: idOf(1), places: [{ lane: 'bulk', partition: 1, queuedAtMs: 0 }] };
+  await t.throwsAsync(find(wanted), { instanceOf: StreamUnavailable });
+  // Its own deadline is the bound of a search, whatever ends the read.
+  const late: typeof client = {
+    ...breaking,
+    async readRanges(options) {
+      await client.readRanges(options);
+      passedMs += 5_001;
+      throw new StreamUnavailable('not read by then');
+    },
+  };
+  t.is(await createRecordFinder({ client: late, topics, monotonicMs: () => passedMs })(wanted), 'bounded');
+});
